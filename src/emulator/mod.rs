@@ -1,0 +1,1 @@
+//! A strict, stateful upstream on loopback for the demo and the tests.

@@ -1,0 +1,4 @@
+//! polytomic-shim: legacy (2024-02-08) calls answered by upstream (2025-09-18).
+
+pub mod contract;
+pub mod emulator;
