@@ -2,3 +2,6 @@
 
 pub mod contract;
 pub mod emulator;
+pub mod failure;
+pub mod message;
+pub mod reply;
