@@ -1,3 +1,43 @@
-//! The command line entry point.
+//! The command line entry point: stages only, each explained where it is defined.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use polytomic_shim::cli::{Cli, Command, Flags, TableFormat, healthcheck};
+use polytomic_shim::settings::{self, Settings};
+use polytomic_shim::telemetry;
+
+fn main() -> ExitCode {
+    let Cli { command, flags } = Cli::parse();
+    let outcome = match command.unwrap_or(Command::Serve(Flags::default())) {
+        Command::Serve(more) => load(flags.and(more)).and_then(serve),
+        Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
+            block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
+        }),
+        Command::Settings { format: TableFormat::Markdown } => {
+            print!("{}", settings::markdown());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|message| {
+        eprintln!("polytomic-shim: {message}");
+        ExitCode::FAILURE
+    })
+}
+
+fn load(flags: Flags) -> Result<Settings, String> {
+    Settings::load(flags.into_values(), std::env::vars_os())
+        .map_err(|mistakes| mistakes.to_string())
+}
+
+fn serve(settings: Settings) -> Result<ExitCode, String> {
+    telemetry::start(settings.log_level, settings.log_format);
+    tracing::info!("settings are valid");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+    Ok(runtime.block_on(future))
+}
