@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use polytomic_shim::admin::Readiness;
 use polytomic_shim::cli::{Cli, Command, Flags, TableFormat, healthcheck};
+use polytomic_shim::passthrough::ForwardAll;
+use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::telemetry;
+use polytomic_shim::upstream::UpstreamClient;
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
@@ -30,10 +34,20 @@ fn load(flags: Flags) -> Result<Settings, String> {
         .map_err(|mistakes| mistakes.to_string())
 }
 
+/// The stages of serving, in their order.
 fn serve(settings: Settings) -> Result<ExitCode, String> {
     telemetry::start(settings.log_level, settings.log_format);
-    tracing::info!("settings are valid");
-    Ok(ExitCode::SUCCESS)
+    let ending = block_on(async {
+        let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
+        let readiness = Readiness::default();
+        let client = UpstreamClient::new(&settings).map_err(|error| error.to_string())?;
+        let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
+        listeners.announce(&settings);
+        let handler = ForwardAll(client);
+        readiness.ready();
+        Ok::<_, String>(server::serve(&settings, listeners, handler, readiness, stop).await)
+    })??;
+    Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
