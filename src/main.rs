@@ -42,7 +42,7 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
         let readiness = Readiness::default();
         let client = UpstreamClient::new(&settings).map_err(|error| error.to_string())?;
         let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
-        listeners.announce(&settings);
+        listeners.announce(&settings, client.roots());
         let handler = ForwardAll(client);
         readiness.ready();
         Ok::<_, String>(server::serve(&settings, listeners, handler, readiness, stop).await)
