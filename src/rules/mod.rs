@@ -1,0 +1,4 @@
+//! Rule files and what they compile to.
+
+pub mod path;
+pub mod template;
