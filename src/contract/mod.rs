@@ -47,14 +47,10 @@ impl Contract {
     /// The contract of that version; the embedded document is parsed on the first call.
     pub fn of(version: Version) -> &'static Contract {
         static LEGACY: LazyLock<Contract> = LazyLock::new(|| {
-            Contract::parse(include_str!(
-                "../../fixtures/contract/2024-02-08.openapi.json"
-            ))
+            Contract::parse(include_str!("../../fixtures/contract/2024-02-08.openapi.json"))
         });
         static UPSTREAM: LazyLock<Contract> = LazyLock::new(|| {
-            Contract::parse(include_str!(
-                "../../fixtures/contract/2025-09-18.openapi.json"
-            ))
+            Contract::parse(include_str!("../../fixtures/contract/2025-09-18.openapi.json"))
         });
         match version {
             Version::Legacy => &LEGACY,
@@ -68,10 +64,7 @@ impl Contract {
         self.matching(path)
             .filter(|(operation, _)| operation.method == method)
             .min_by_key(|(operation, _)| operation.route.shape())
-            .map(|(operation, parameters)| Found {
-                operation,
-                parameters,
-            })
+            .map(|(operation, parameters)| Found { operation, parameters })
     }
 
     /// The methods that the contract declares for `path`, in document order; empty for a path
@@ -107,15 +100,10 @@ impl Contract {
         })
     }
 
-    #[expect(
-        clippy::expect_used,
-        reason = "the documents are compiled in, and a test reads both"
-    )]
+    #[expect(clippy::expect_used, reason = "the documents are compiled in, and a test reads both")]
     fn parse(text: &str) -> Contract {
         let document: Value = serde_json::from_str(text).expect("embedded contract is JSON");
-        Contract {
-            operations: operation::read_all(&document),
-        }
+        Contract { operations: operation::read_all(&document) }
     }
 }
 

@@ -95,11 +95,7 @@ impl Operation {
 
     /// The declared schema of the 200, as the document has it (references unresolved).
     pub fn answer_schema(&self) -> Option<&Value> {
-        self.answers
-            .iter()
-            .find(|answer| answer.status.starts_with('2'))?
-            .schema
-            .as_ref()
+        self.answers.iter().find(|answer| answer.status.starts_with('2'))?.schema.as_ref()
     }
 
     /// The declared schema of the request's body, as the document has it.
@@ -119,9 +115,7 @@ impl Operation {
 
     /// The names of the declared query parameters.
     pub fn query_parameter_names(&self) -> impl Iterator<Item = &str> {
-        self.query_parameters()
-            .iter()
-            .map(|parameter| parameter.name.as_str())
+        self.query_parameters().iter().map(|parameter| parameter.name.as_str())
     }
 
     fn query_parameters(&self) -> &[Parameter] {
@@ -227,24 +221,13 @@ fn findings(validator: &Validator, body: &Value) -> Vec<Finding> {
 }
 
 fn whole(message: &str) -> Finding {
-    Finding {
-        pointer: String::new(),
-        message: message.to_owned(),
-    }
+    Finding { pointer: String::new(), message: message.to_owned() }
 }
 
 fn object<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    value
-        .get(key)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
+    value.get(key).and_then(Value::as_object).into_iter().flatten()
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
 }

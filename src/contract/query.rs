@@ -40,9 +40,9 @@ impl Parameter {
             Some("boolean") => Shape::Boolean,
             Some("integer") => Shape::Integer,
             Some("array") => Shape::List,
-            Some("object") => Shape::Map {
-                of_lists: declared.pointer("/additionalProperties/items").is_some(),
-            },
+            Some("object") => {
+                Shape::Map { of_lists: declared.pointer("/additionalProperties/items").is_some() }
+            }
             _ => Shape::Text,
         };
         Some(Parameter {
@@ -75,9 +75,9 @@ impl Parameter {
                 "false" => Value::Bool(false),
                 _ => Value::String(text.clone()),
             },
-            Shape::Integer => text
-                .parse::<i64>()
-                .map_or_else(|_| Value::String(text.clone()), Value::from),
+            Shape::Integer => {
+                text.parse::<i64>().map_or_else(|_| Value::String(text.clone()), Value::from)
+            }
             _ => Value::String(text.clone()),
         })
     }
@@ -92,10 +92,8 @@ impl Parameter {
             let text = Value::String(text.clone());
             if !of_lists {
                 map.insert(key.to_owned(), text);
-            } else if let Some(list) = map
-                .entry(key)
-                .or_insert_with(|| Value::Array(Vec::new()))
-                .as_array_mut()
+            } else if let Some(list) =
+                map.entry(key).or_insert_with(|| Value::Array(Vec::new())).as_array_mut()
             {
                 list.push(text);
             }
@@ -114,10 +112,7 @@ pub(crate) fn check(parameters: &[Parameter], raw_query: Option<&str>) -> Vec<Fi
         }
     }
     for parameter in parameters {
-        let given: Vec<_> = given
-            .iter()
-            .filter(|(name, _)| parameter.takes(name))
-            .collect();
+        let given: Vec<_> = given.iter().filter(|(name, _)| parameter.takes(name)).collect();
         if given.is_empty() {
             if parameter.required {
                 findings.push(finding(&parameter.name, "is required"));
@@ -154,8 +149,5 @@ pub(crate) fn pairs(raw_query: &str) -> Vec<(String, String)> {
 }
 
 fn finding(name: &str, message: &str) -> Finding {
-    Finding {
-        pointer: format!("?{name}"),
-        message: message.to_owned(),
-    }
+    Finding { pointer: format!("?{name}"), message: message.to_owned() }
 }

@@ -17,11 +17,7 @@ pub(crate) fn compile(
     components: &Map<String, Value>,
     undeclared: Undeclared,
 ) -> Validator {
-    let mut rewriter = Rewriter {
-        components,
-        undeclared,
-        definitions: Map::new(),
-    };
+    let mut rewriter = Rewriter { components, undeclared, definitions: Map::new() };
     let mut root = rewriter.rewrite(schema);
     if let Some(root) = root.as_object_mut() {
         root.insert("$defs".to_owned(), Value::Object(rewriter.definitions));
@@ -45,10 +41,7 @@ pub(crate) fn resolve<'a>(
     schema: &'a Value,
     components: &'a Map<String, Value>,
 ) -> Option<(&'a str, &'a Value)> {
-    let name = schema
-        .get("$ref")?
-        .as_str()?
-        .strip_prefix("#/components/schemas/")?;
+    let name = schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?;
     Some((name, components.get(name)?))
 }
 
@@ -80,9 +73,7 @@ impl Rewriter<'_> {
             rewritten.insert(keyword.clone(), value);
         }
         if self.undeclared == Undeclared::Refused && schema.contains_key("properties") {
-            rewritten
-                .entry("additionalProperties")
-                .or_insert(Value::Bool(false));
+            rewritten.entry("additionalProperties").or_insert(Value::Bool(false));
         }
         Value::Object(rewritten)
     }

@@ -22,9 +22,7 @@ impl Template {
                 None => Segment::Literal(segment.to_owned()),
             }
         });
-        Template {
-            segments: segments.collect(),
-        }
+        Template { segments: segments.collect() }
     }
 
     /// The parameters of a path with these decoded segments, or nothing where it does not fit.
@@ -48,10 +46,7 @@ impl Template {
 
     /// Sorts templates that match the same path: a literal (false) goes before a parameter.
     pub(crate) fn shape(&self) -> Vec<bool> {
-        self.segments
-            .iter()
-            .map(|segment| matches!(segment, Segment::Parameter(_)))
-            .collect()
+        self.segments.iter().map(|segment| matches!(segment, Segment::Parameter(_))).collect()
     }
 
     /// The names of the parameters, in path order.

@@ -52,14 +52,8 @@ fn literal_segments_win() {
     let cases = [
         ("/api/syncs/schedules", "model_sync.get_schedule_options"),
         ("/api/bulk/syncs/status", "bulk_sync.executions.list_status"),
-        (
-            "/api/syncs/s/executions/e/logs",
-            "model_sync.executions.get_logs_index",
-        ),
-        (
-            "/api/syncs/s/executions/e/records",
-            "model_sync.executions.get_log_urls",
-        ),
+        ("/api/syncs/s/executions/e/logs", "model_sync.executions.get_logs_index"),
+        ("/api/syncs/s/executions/e/records", "model_sync.executions.get_log_urls"),
         ("/api/connections/c/schemas/status", "schemas.get_status"),
     ];
     for (path, id) in cases {
@@ -89,17 +83,11 @@ fn checks_queries() {
     let time = "starting_after=2025-01-01T00:00:00Z";
     assert_eq!(events.check_query(Some(time)), []);
     let time = "starting_after=yesterday";
-    assert_eq!(
-        pointers(&events.check_query(Some(time))),
-        ["?starting_after"]
-    );
+    assert_eq!(pointers(&events.check_query(Some(time))), ["?starting_after"]);
     let status = operation(Version::Upstream, "bulk_sync.executions.list_status");
     assert_eq!(status.check_query(Some("sync_id=a&sync_id=b")), []);
     let source = operation(Version::Upstream, "model_sync.get_source");
-    assert_eq!(
-        source.check_query(Some("params[table]=a&params[x][]=b")),
-        []
-    );
+    assert_eq!(source.check_query(Some("params[table]=a&params[x][]=b")), []);
     assert_eq!(pointers(&source.check_query(Some("params=a"))), ["?params"]);
 }
 
@@ -114,11 +102,7 @@ fn checks_requests() {
     bad["name"] = Value::Null;
     let mut found = create.check_request(Some(&bad));
     found.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-    let expected = [
-        "/data_cutoff_timestamp",
-        "/default_schedule/frequency",
-        "/name",
-    ];
+    let expected = ["/data_cutoff_timestamp", "/default_schedule/frequency", "/name"];
     assert_eq!(pointers(&found), expected);
 
     let start = operation(Version::Upstream, "bulk_sync.start");

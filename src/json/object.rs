@@ -174,6 +174,14 @@ impl<'a> Object<'a> {
         out.push('}');
     }
 
+    /// Appends the object with `text` as the value of `key`, which need not be JSON: a place to
+    /// fill in later.
+    pub fn write_with(&self, key: &str, text: &str, out: &mut String) {
+        let mut marked = self.clone();
+        marked.set(key, Text(Cow::Owned(text.to_owned())));
+        marked.write(out);
+    }
+
     /// The JSON text.
     pub fn to_text(&self) -> Text<'static> {
         let mut out = String::new();

@@ -8,7 +8,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 
 use crate::disclosure;
 use crate::failure::Failure;
-use crate::json::{Array, Text};
+use crate::json::{Array, Object, Text};
 
 /// A compiled JSONPath.
 #[derive(Debug, Clone)]
@@ -72,6 +72,25 @@ impl Path {
         };
         self.edit(text.borrowed(), &mut look).ok()?;
         found
+    }
+
+    /// [`Path::edit`] on an object that is split already.
+    ///
+    /// # Errors
+    /// Those of `edit`.
+    pub fn edit_members<'a>(
+        &self,
+        object: &mut Object<'a>,
+        edit: &mut Edit<'_, 'a>,
+    ) -> Result<(), Failure> {
+        let before = object.to_text();
+        let after = self.edit(before.clone(), &mut |value, pointer| edit(value, pointer))?;
+        if after != before
+            && let Some(changed) = after.into_object()
+        {
+            *object = changed;
+        }
+        Ok(())
     }
 
     /// Replaces each selected value by what `edit` makes of it; the rest stays as it is.
