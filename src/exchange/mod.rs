@@ -3,7 +3,10 @@
 //! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
+mod handler;
 mod limits;
+mod location;
+mod request_path;
 mod session;
 
 use std::collections::VecDeque;
@@ -23,6 +26,8 @@ use crate::reply::reply;
 use crate::rules::template::{Bindings, decoded};
 use crate::rules::{CallerKind, Calls, Candidates, Rule, Rules};
 use crate::upstream::{Envelope, Upstream};
+
+pub use handler::Translator;
 
 use limits::Limits;
 use session::{Patience, Session};

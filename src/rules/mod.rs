@@ -252,6 +252,8 @@ impl Rules {
 
     /// The rules for a request, whoever calls: those of the most particular path that matches.
     pub fn candidates(&self, method: &Method, path: &str) -> Candidates {
+        // A client that adds a slash means the same operation.
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
         let mut candidates = Candidates::default();
         for rule in self.rules.iter().filter(|rule| rule.method == *method && !rule.is_except(path))
         {

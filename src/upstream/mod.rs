@@ -1,21 +1,44 @@
 //! The only way out.
+//!
+//! [`UpstreamClient::stream`] sends what passes through, [`Upstream::call`] the buffered calls of
+//! translations. Both use one pool of connections to the one configured origin: of a request only
+//! path and query decide where it goes. A request is sent again only if it provably never left.
 
-use std::future::Future;
+mod call;
+mod client;
+mod connector;
+mod encoding;
+mod fault;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+
+pub use client::{StartError, UpstreamClient};
+pub use connector::Roots;
+pub use encoding::{DecodeError, decode_body};
 
 use crate::failure::Failure;
 use crate::message::{UpstreamRequest, UpstreamResponse};
 
-/// What all calls of one exchange share.
+/// What all upstream calls of one exchange have in common.
+///
+/// Never formatted: credentials are inside, so there is no `Debug`.
+#[derive(Clone)]
 pub struct Envelope {
-    /// End-to-end headers.
-    pub headers: http::HeaderMap,
-    /// Deadline of the exchange.
-    pub deadline: tokio::time::Instant,
+    /// End-to-end headers, made by [`crate::passthrough::outgoing_headers`].
+    pub headers: HeaderMap,
+    /// When the whole exchange must be over.
+    pub deadline: Instant,
 }
 
-/// Something that answers upstream requests.
+/// Sends one buffered call. A trait, so that flows can be driven in tests without a socket.
 pub trait Upstream: Send + Sync + 'static {
-    /// One buffered call.
+    /// Sends one request and reads its answer whole, with its `Content-Encoding` undone. Any
+    /// status is an answer; errors are failures with a `shim.upstream_…` key.
+    ///
+    /// The request's `idempotency_key` becomes `Idempotency-Key` where the envelope has none.
+    /// `Content-Type` is `application/json` with a body; without one, there is neither that nor
+    /// `Content-Length`. Dropping the future ends the call.
     fn call(
         &self,
         request: UpstreamRequest,

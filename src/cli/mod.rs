@@ -1,0 +1,101 @@
+//! The command line: what can be asked, and the flags of every setting.
+//!
+//! Adding a command takes a variant of [`Command`], its arguments, and an arm in `main.rs`.
+
+mod flags;
+pub mod healthcheck;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use flags::Flags;
+
+/// Lets unmodified clients of Polytomic's REST API 2024-02-08 work against 2025-09-18.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do; `serve` when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings that stand before the command.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  polytomic-shim
+      Serves legacy clients at http://127.0.0.1:8080.
+  polytomic-shim serve --listen 0.0.0.0:8080 --upstream https://polytomic.example.com
+      Serves the whole network, in front of a self-hosted deployment.
+  SHIM_LOG_FORMAT=json polytomic-shim --config shim.toml
+      Takes settings from a file and from the environment; flags beat both.";
+
+/// One thing that the program does.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the proxy until SIGTERM or SIGINT.
+    #[command(after_help = SERVE_EXAMPLES, after_long_help = SERVE_EXAMPLES)]
+    Serve(Flags),
+    /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
+    #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
+    Healthcheck(Flags),
+    /// Print the table of all settings.
+    #[command(hide = true)]
+    Settings {
+        /// How to print it.
+        #[arg(long, value_enum)]
+        format: TableFormat,
+    },
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim serve --listen 0.0.0.0:8080 --admin 0.0.0.0:8081
+  polytomic-shim serve --upstream https://polytomic.internal --upstream-ca ca.pem
+  SHIM_CALLER_KIND=partner polytomic-shim serve";
+
+const HEALTHCHECK_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim healthcheck
+  polytomic-shim healthcheck --admin 127.0.0.1:9000
+  HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
+
+/// How the table of settings is printed.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum TableFormat {
+    /// As in the README.
+    Markdown,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::settings::{CONFIG, TABLE};
+
+    #[test]
+    fn the_command_line_is_sound_and_help_documents_every_setting() {
+        Cli::command().debug_assert();
+        let mut command = Cli::command();
+        let serve = command.find_subcommand_mut("serve").unwrap();
+        let help = serve.render_long_help().to_string();
+        for setting in std::iter::once(&CONFIG).chain(TABLE) {
+            assert!(help.contains(&format!("--{} <{}>", setting.flag(), setting.value)));
+            assert!(help.contains(&format!("[env: {}]", setting.variable())));
+            assert!(
+                help.contains(&format!("[default: {}]", setting.default))
+                    || setting.default.is_empty()
+            );
+        }
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        let arguments = ["polytomic-shim", "--listen", "a", "serve", "--admin", "b"];
+        let cli = Cli::try_parse_from(arguments).unwrap();
+        let Some(Command::Serve(after)) = cli.command else { panic!("serve was asked for") };
+        let all = cli.flags.and(after).into_values();
+        assert_eq!(all, [("listen", "a".into()), ("admin", "b".into())]);
+    }
+}

@@ -1,0 +1,291 @@
+//! The bodies on both sides of the proxy, and reading one whole.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+use tracing::Span;
+
+use crate::failure::{Failure, Key};
+use crate::server::InFlightGuard;
+
+/// Any error, as body types of several origins have in common.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of what a client gets: upstream's, streamed, or bytes that are there already.
+pub struct Body {
+    source: Source,
+    span: Option<Span>,
+    // Held until the last byte is sent, or will never be.
+    in_flight: Option<InFlightGuard>,
+}
+
+enum Source {
+    Streamed(Incoming, Patience),
+    Whole(Full<Bytes>),
+}
+
+impl Body {
+    /// Bytes that are there already.
+    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self { source: Source::Whole(Full::new(bytes.into())), span: None, in_flight: None }
+    }
+
+    /// Upstream's body; ends with an error when no next part comes within `patience`.
+    pub fn streamed(incoming: Incoming, patience: Duration) -> Self {
+        let patience = Patience { limit: patience, waiting: None };
+        Self { source: Source::Streamed(incoming, patience), span: None, in_flight: None }
+    }
+
+    /// Logs what becomes of the body within `span`.
+    pub(crate) fn set_span(&mut self, span: Span) {
+        self.span = Some(span);
+    }
+
+    /// Counts the request as under way for as long as the body is.
+    pub(crate) fn set_in_flight(&mut self, guard: InFlightGuard) {
+        self.in_flight = Some(guard);
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let frame = match &mut this.source {
+            Source::Whole(bytes) => ready!(Pin::new(bytes).poll_frame(context))
+                .map(|frame| frame.map_err(|never| match never {})),
+            Source::Streamed(incoming, patience) => match Pin::new(incoming).poll_frame(context) {
+                Poll::Ready(frame) => {
+                    patience.waiting = None;
+                    frame.map(|frame| frame.map_err(BoxError::from))
+                }
+                Poll::Pending => {
+                    ready!(patience.poll_ended(context));
+                    Some(Err("upstream stopped sending in the middle of its answer".into()))
+                }
+            },
+        };
+        if let Some(Err(error)) = &frame {
+            // The caller cannot be told any more: its connection is aborted, never ended cleanly.
+            let _entered = this.span.as_ref().map(Span::enter);
+            tracing::warn!(%error, key = Key::UpstreamCut.text(), "the answer was cut");
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Streamed(incoming, _) => incoming.is_end_stream(),
+            Source::Whole(bytes) => bytes.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Streamed(incoming, _) => incoming.size_hint(),
+            Source::Whole(bytes) => bytes.size_hint(),
+        }
+    }
+}
+
+/// How long to wait for one next thing. The timer is made only when something is waited for:
+/// most answers are there at once.
+struct Patience {
+    limit: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let limit = self.limit;
+        let timer = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        timer.as_mut().poll(context)
+    }
+}
+
+/// The body of what upstream gets: a client's, streamed, or bytes that are there already.
+pub struct RequestBody(Upload);
+
+enum Upload {
+    Streamed(Incoming, Arc<Progress>),
+    Whole(Full<Bytes>),
+}
+
+impl RequestBody {
+    /// Bytes that are there already; empty ones are no body at all.
+    pub fn whole(bytes: Bytes) -> Self {
+        Self(Upload::Whole(Full::new(bytes)))
+    }
+
+    /// A client's body.
+    pub fn streamed(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() {
+            return Self::whole(Bytes::new());
+        }
+        Self(Upload::Streamed(incoming, Arc::default()))
+    }
+
+    /// Who is waited for while the body is sent; none when there is nothing to wait for.
+    pub fn progress(&self) -> Option<Arc<Progress>> {
+        match &self.0 {
+            Upload::Streamed(_, progress) => Some(progress.clone()),
+            Upload::Whole(_) => None,
+        }
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Upload::Whole(bytes) => Pin::new(bytes)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
+            Upload::Streamed(incoming, progress) => {
+                let polled = Pin::new(incoming).poll_frame(context);
+                progress.note(polled.is_pending());
+                polled.map(|frame| frame.map(|frame| frame.map_err(BoxError::from)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Upload::Streamed(incoming, _) => incoming.is_end_stream(),
+            Upload::Whole(bytes) => bytes.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Upload::Streamed(incoming, _) => incoming.size_hint(),
+            Upload::Whole(bytes) => bytes.size_hint(),
+        }
+    }
+}
+
+/// Since when a streamed request waits, and for whom: for the client's next bytes, or for upstream
+/// to take them or to answer. Lets an upload take long as long as it moves.
+pub struct Progress {
+    started: Instant,
+    // Milliseconds from `started` to the last movement, times two, plus one while the client is
+    // waited for: one atomic instead of a lock.
+    state: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { started: Instant::now(), state: AtomicU64::new(0) }
+    }
+}
+
+impl Progress {
+    fn note(&self, waits_for_client: bool) {
+        let was_waiting = self.state.load(Ordering::Relaxed) & 1 == 1;
+        if was_waiting && waits_for_client {
+            return;
+        }
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX >> 1);
+        self.state.store((millis << 1) | u64::from(waits_for_client), Ordering::Relaxed);
+    }
+
+    /// Whether the client is waited for, and since when somebody is.
+    pub fn waiting(&self) -> (bool, Instant) {
+        let state = self.state.load(Ordering::Relaxed);
+        (state & 1 == 1, self.started + Duration::from_millis(state >> 1))
+    }
+}
+
+/// Why a body could not be read whole.
+#[derive(Debug)]
+pub enum ReadError {
+    /// It is larger than the limit.
+    TooLarge,
+    /// No next part came in time.
+    Slow,
+    /// It ended early or broke the protocol.
+    Broken(BoxError),
+}
+
+/// Reads a body of at most `limit` bytes; each next part must come within `patience`. Trailers are
+/// dropped.
+pub async fn read_whole<B>(body: B, limit: usize, patience: Duration) -> Result<Bytes, ReadError>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let hint = body.size_hint();
+    if hint.lower() > limit as u64 {
+        return Err(ReadError::TooLarge);
+    }
+    let mut body = std::pin::pin!(body);
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while !body.is_end_stream() {
+        let next = tokio::time::timeout(patience, body.frame()).await;
+        let Some(frame) = next.map_err(|_| ReadError::Slow)? else { break };
+        let frame = frame.map_err(|error| ReadError::Broken(error.into()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > limit - first.len() - all.len() {
+            return Err(ReadError::TooLarge);
+        }
+        // Most bodies come in one part, which needs no copying.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            let expected = usize::try_from(hint.lower()).unwrap_or(0);
+            all.reserve(expected.max(first.len() + data.len()));
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// Reads a client's body of at most `limit` bytes as it came, encoded or not.
+pub async fn read_request(
+    body: Incoming,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, Failure> {
+    read_whole(body, limit, patience).await.map_err(|error| match error {
+        ReadError::TooLarge => too_large(limit),
+        ReadError::Slow => Failure::new(
+            Key::RequestTimeout,
+            "The request body did not arrive in time; send it again without pauses.",
+        ),
+        ReadError::Broken(error) => broken(&error.to_string()),
+    })
+}
+
+/// The failure for a request body over the limit, encoded or decoded.
+pub(crate) fn too_large(limit: usize) -> Failure {
+    let message = format!("The request body is larger than {limit} bytes; send less at once.");
+    Failure::new(Key::BodyTooLarge, message).with("limit", limit)
+}
+
+/// The failure for a request body that ended early or is malformed as HTTP.
+pub(crate) fn broken(detail: &str) -> Failure {
+    Failure::new(Key::BadBody, "The request body ended early or is malformed; send it again.")
+        .detail(detail)
+}

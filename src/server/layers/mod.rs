@@ -1,0 +1,36 @@
+//! The one stack of layers around the handler: what every HTTP server needs.
+//!
+//! Layers are tower's, composed by its builder, around [`Handler`]s instead of tower services: an
+//! `async fn` needs no box for its future, and a panic none for its body, so that the
+//! stack costs passthrough no allocation for each layer.
+
+mod in_flight;
+mod panics;
+mod request_id;
+mod trace;
+
+use tower::ServiceBuilder;
+use tower::layer::layer_fn;
+
+pub use in_flight::{InFlight, InFlightGuard};
+pub use request_id::RequestId;
+
+use super::Handler;
+
+/// The handler with all layers around it.
+pub(super) fn stack(
+    handler: impl Handler,
+    in_flight: InFlight,
+    shim_headers: bool,
+) -> impl Handler {
+    ServiceBuilder::new()
+        // Outermost, so that whatever happens inside, panics included, is counted until it is over.
+        .layer(layer_fn(|inner| in_flight::Counted { inner, in_flight: in_flight.clone() }))
+        // Before the trace, whose span carries the id.
+        .layer(layer_fn(|inner| request_id::Identified { inner, show: shim_headers }))
+        // Around the panics, so that their answers are logged like any other.
+        .layer(layer_fn(trace::Traced))
+        // Innermost: everything inside it may fail, nothing outside of it does.
+        .layer(layer_fn(panics::Caught))
+        .service(handler)
+}

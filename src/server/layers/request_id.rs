@@ -1,0 +1,63 @@
+//! A name for each request, by which its log lines are found.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use hyper::body::Incoming;
+
+use crate::passthrough::Body;
+use crate::server::Handler;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The name of a request: its `X-Request-Id`, or a fresh one. Stands in the extensions of every
+/// request, in every log line about it, and in its answer unless upstream has put its own there.
+/// A fresh one is not sent upstream: passthrough adds no header that clients did not ask for.
+#[derive(Debug, Clone)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    fn of(request: &Request<Incoming>) -> Self {
+        let named = request.headers().get(HEADER).filter(|value| is_modest(value));
+        Self(named.cloned().unwrap_or_else(fresh))
+    }
+
+    /// The name as text; always visible ASCII.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// Whether a client's own name fits in a log line.
+fn is_modest(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+/// A random part for the process and a number for the request: unique without asking the system
+/// for randomness each time.
+fn fresh() -> HeaderValue {
+    static PROCESS: LazyLock<String> = LazyLock::new(|| uuid::Uuid::new_v4().simple().to_string());
+    static REQUEST: AtomicU64 = AtomicU64::new(0);
+    let number = REQUEST.fetch_add(1, Ordering::Relaxed);
+    let text = format!("{}-{number:x}", &PROCESS[..16]);
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unnamed"))
+}
+
+pub(super) struct Identified<H> {
+    pub(super) inner: H,
+    pub(super) show: bool,
+}
+
+impl<H: Handler> Handler for Identified<H> {
+    async fn handle(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let id = RequestId::of(&request);
+        request.extensions_mut().insert(id.clone());
+        let mut response = self.inner.handle(request).await;
+        if self.show {
+            response.headers_mut().entry(HEADER).or_insert(id.0);
+        }
+        response
+    }
+}

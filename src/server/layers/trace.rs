@@ -1,0 +1,52 @@
+//! One span and one log line for each request. Queries are left out: they may hold what is private.
+
+use std::time::Instant;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tracing::{Instrument, Span, field};
+
+use crate::passthrough::Body;
+use crate::server::{Handler, RequestId};
+
+pub(super) struct Traced<H>(pub(super) H);
+
+impl<H: Handler> Handler for Traced<H> {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        // At the highest level, so that warnings have their context whatever the level is.
+        let span = tracing::error_span!(
+            "request",
+            id = request.extensions().get::<RequestId>().map(RequestId::as_str),
+            method = request.method().as_str(),
+            path = request.uri().path(),
+            rule = field::Empty,
+            upstream_calls = field::Empty,
+            disclosed = field::Empty,
+        );
+        let mut end = End { span: span.clone(), since: Instant::now(), status: None };
+        let mut response = self.0.handle(request).instrument(span.clone()).await;
+        end.status = Some(response.status().as_u16());
+        response.body_mut().set_span(span);
+        response
+    }
+}
+
+/// Logs the end of a request when it is dropped, which is also how a request ends whose client
+/// leaves before there is an answer.
+struct End {
+    span: Span,
+    since: Instant,
+    status: Option<u16>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // With three decimals: whole milliseconds say little about a proxy.
+        let micros = u32::try_from(self.since.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let duration_ms = f64::from(micros) / 1e3;
+        self.span.in_scope(|| match self.status {
+            Some(status) => tracing::info!(status, duration_ms, "answered"),
+            None => tracing::info!(duration_ms, "the client left"),
+        });
+    }
+}

@@ -1,0 +1,145 @@
+//! The listener for clients: connections, the stack of layers around the handler, and the drain.
+
+mod connection;
+mod layers;
+mod signals;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+pub use layers::{InFlight, InFlightGuard, RequestId};
+pub use signals::stop_signals;
+
+use crate::admin::{self, Readiness};
+use crate::failure::Failure;
+use crate::passthrough::{Body, respond};
+use crate::reply::reply;
+use crate::settings::Settings;
+
+/// Answers requests. There is no error: what goes wrong becomes an answer, by [`answer`].
+///
+/// Dropping the future is how a handler learns that its client has left.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request; its extensions hold a [`crate::passthrough::Peer`] and a [`RequestId`].
+    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Both listeners, bound and not yet accepting.
+pub struct Listeners {
+    proxy: TcpListener,
+    admin: TcpListener,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (`{setting}`): {source}")]
+pub struct BindError {
+    setting: &'static str,
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Listeners {
+    /// Binds the addresses `listen` and `admin`.
+    pub async fn bind(settings: &Settings) -> Result<Self, BindError> {
+        let bind = async |setting, address| {
+            let listener = TcpListener::bind(address).await;
+            listener.map_err(|source| BindError { setting, address, source })
+        };
+        let proxy = bind("listen", settings.listen).await?;
+        Ok(Self { proxy, admin: bind("admin", settings.admin).await? })
+    }
+
+    /// Where clients connect, and where the admin listener is: the ports are the real ones, also
+    /// where the settings say 0.
+    pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.proxy.local_addr()?, self.admin.local_addr()?))
+    }
+
+    /// Writes the first log line, which tells both addresses.
+    pub fn announce(&self, settings: &Settings) {
+        let Ok((listen, admin)) = self.addresses() else { return };
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(%listen, %admin, upstream = %settings.upstream, version, "listening");
+    }
+}
+
+/// How serving came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every request that was under way got its whole answer.
+    Drained,
+    /// The time to drain was over, and requests were cut.
+    TimedOut,
+    /// A second signal came, and requests were cut.
+    Interrupted,
+}
+
+/// Serves both listeners until the first message on `stop`, then lets requests that are under way
+/// finish, for as long as `drain` says or until the next message. Nothing that it has started
+/// outlives it.
+pub async fn serve<H: Handler>(
+    settings: &Settings,
+    listeners: Listeners,
+    handler: H,
+    readiness: Readiness,
+    mut stop: mpsc::Receiver<()>,
+) -> Ending {
+    let mut admin = JoinSet::new();
+    admin.spawn(admin::serve(listeners.admin, readiness.clone()));
+    let in_flight = InFlight::default();
+    let stack = Arc::new(layers::stack(handler, in_flight.clone(), settings.shim_headers));
+    let (going_away, told) = watch::channel(());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listeners.proxy.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(connection::serve(stream, peer, stack.clone(), told.clone()));
+                }
+                Err(error) => refused(&error).await,
+            },
+            Some(_) = connections.join_next() => {}
+            _ = stop.recv() => break,
+        }
+    }
+    drop(listeners.proxy);
+    readiness.drain();
+    tracing::info!(requests = in_flight.count(), "draining");
+    let _ = going_away.send(());
+    let drained = async { while connections.join_next().await.is_some() {} };
+    let ending = tokio::select! {
+        () = drained => Ending::Drained,
+        () = tokio::time::sleep(settings.drain) => Ending::TimedOut,
+        Some(()) = stop.recv() => Ending::Interrupted,
+    };
+    match ending {
+        Ending::Drained => tracing::info!("drained"),
+        _ => tracing::warn!(requests = in_flight.count(), ?ending, "requests were cut"),
+    }
+    ending
+}
+
+/// The answer for a failure, after logging what only operators should know.
+pub fn answer(failure: &Failure) -> Response<Body> {
+    failure.log();
+    respond(reply(failure))
+}
+
+/// An accept that failed: a client that left again is none of our business; out of file
+/// descriptors, accepting again at once would only burn time.
+async fn refused(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        return;
+    }
+    tracing::error!(%error, "a connection cannot be accepted");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}

@@ -1,0 +1,134 @@
+//! Settings: flags, environment and an optional TOML file, into one typed value.
+//!
+//! The one table below drives all of them: the fields of [`Settings`], the flags, the variables,
+//! the keys of the file, `--help` and the README. A flag beats a variable, a variable beats the
+//! file, the file beats the default. Every mistake of every source is reported at once, also in
+//! values that a stronger source overrides.
+
+mod file;
+mod mistake;
+mod network;
+mod origin;
+mod source;
+mod table;
+mod values;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderValue;
+use tracing::Level;
+
+pub use mistake::{Mistake, Mistakes};
+pub use network::Network;
+pub use origin::Origin;
+pub use source::Source;
+pub use table::{CONFIG, Setting, markdown};
+pub use values::{CallerKind, LogFormat};
+
+use source::Given;
+
+table::settings! {
+    /// Address where clients connect. Port 0 picks a free port, which the first log line names.
+    listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
+    /// Address of the admin listener: `/healthz` and `/readyz`. Port 0 picks a free port.
+    admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
+    /// Origin of the 2025-09-18 API that requests go to: scheme, host and port, nothing else.
+    upstream: Origin = "https://app.polytomic.com", "ORIGIN", origin::parse;
+    /// PEM file of additional root certificates to trust upstream by, for self-hosted deployments.
+    upstream_ca: Option<PathBuf> = "", "FILE", values::certificates;
+    /// API version of requests without an `X-Polytomic-Version` header.
+    default_version: HeaderValue = "2024-02-08", "DATE", values::version;
+    /// Directory of rewrite rules that replaces the built-in ones.
+    rules: Option<PathBuf> = "", "DIRECTORY", values::directory;
+    /// What kind of credential callers use: `auto` asks upstream, `partner` and `organization` ask nothing.
+    caller_kind: CallerKind = "auto", "KIND", values::caller_kind;
+    /// How many callers are remembered.
+    caller_cache_size: u64 = "10000", "COUNT", values::count;
+    /// How long the kind of a caller is remembered.
+    caller_cache_ttl: Duration = "5m", "DURATION", values::duration;
+    /// Largest request body that is read for a translation, after decoding. Passthrough has no limit.
+    max_request_body: usize = "16MiB", "SIZE", values::size;
+    /// Largest single upstream answer that is read for a translation, after decoding. Passthrough has no limit.
+    max_upstream_body: usize = "64MiB", "SIZE", values::size;
+    /// Longest wait for the next part of a request's body.
+    request_timeout: Duration = "30s", "DURATION", values::duration;
+    /// Longest wait for the head of an upstream answer, and then for each next part of its body.
+    upstream_timeout: Duration = "30s", "DURATION", values::duration;
+    /// Longest time to connect to upstream, name look-up and TLS included.
+    connect_timeout: Duration = "5s", "DURATION", values::duration;
+    /// Longest time that a whole translated request may take, all its upstream calls included.
+    deadline: Duration = "10m", "DURATION", values::duration;
+    /// Upstream calls that one request may have under way at once.
+    concurrency: usize = "16", "COUNT", values::count;
+    /// Upstream calls that all translated requests of one caller may have under way at once.
+    caller_concurrency: usize = "32", "COUNT", values::count;
+    /// Upstream calls that all translated requests together may have under way at once.
+    total_concurrency: usize = "256", "COUNT", values::count;
+    /// Most pages that are read to answer with a whole list; a longer list is an error, never cut.
+    max_pages: usize = "1000", "COUNT", values::count;
+    /// Proxies whose `X-Forwarded-*` headers are believed: addresses and networks, separated by commas.
+    trusted_proxies: Vec<Network> = "", "NETWORKS", network::parse_list;
+    /// Origin that clients use, for addresses in answers. Left out: what each request says.
+    public_url: Option<Origin> = "", "ORIGIN", origin::parse_optional;
+    /// Whether answers carry the `X-Shim-*` headers and an `X-Request-Id`.
+    shim_headers: bool = "true", "BOOLEAN", values::boolean;
+    /// Least severe level that is logged: `error`, `warn`, `info` (a line for each request), `debug` or `trace`.
+    log_level: Level = "info", "LEVEL", values::level;
+    /// Form of log lines: `human` or `json`.
+    log_format: LogFormat = "human", "FORMAT", values::log_format;
+    /// How long requests that are under way may still take after SIGTERM or SIGINT.
+    drain: Duration = "25s", "DURATION", values::duration_or_none;
+}
+
+impl Settings {
+    /// Reads all sources. `flags` holds setting names (`config` included) with their values;
+    /// `environment` is what [`std::env::vars_os`] gives.
+    pub fn load(
+        flags: Vec<(&'static str, OsString)>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Mistakes> {
+        let mut mistakes = Vec::new();
+        let mut given = source::flags(flags, &mut mistakes);
+        given.extend(source::environment(environment, &mut mistakes));
+        if let Some(config) = given.iter().find(|value| value.name == CONFIG.name).cloned() {
+            given.extend(file::read(&config, &mut mistakes));
+        }
+        let settings = Self::settle(&given, &mut mistakes);
+        if let Some(settings) = &settings {
+            settings.contradictions(&given, &mut mistakes);
+        }
+        match settings {
+            Some(settings) if mistakes.is_empty() => Ok(settings),
+            _ => Err(Mistakes(mistakes)),
+        }
+    }
+
+    /// What is wrong only in combination.
+    fn contradictions(&self, given: &[Given], mistakes: &mut Vec<Mistake>) {
+        let source_of = |name: &str| {
+            let found = given.iter().find(|value| value.name == name);
+            found.map_or(Source::Default, |value| value.source.clone())
+        };
+        if self.listen == self.admin && self.listen.port() != 0 {
+            mistakes.push(
+                Mistake::new(source_of("admin"), "`admin` is the same address as `listen`")
+                    .hint("give the admin listener a port of its own"),
+            );
+        }
+        if self.listen.port() != 0 && self.upstream.is_address(self.listen) {
+            mistakes.push(
+                Mistake::new(
+                    source_of("upstream"),
+                    "`upstream` is the shim's own `listen` address",
+                )
+                .hint("requests would go round in circles; name the API itself"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Buffered calls: one request, one whole answer.
+
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, RANGE, TRAILER,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+
+use super::client::UpstreamClient;
+use super::encoding::decode_body;
+use super::fault::{self, SendError};
+use super::{Envelope, Upstream};
+use crate::failure::{Failure, Key};
+use crate::message::{UpstreamRequest, UpstreamResponse};
+use crate::passthrough::{ReadError, RequestBody, incoming_headers, read_whole};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// How long to wait before a call that found no connection is tried once more: enough for a
+/// restarting neighbour, and no burden on a caller that would fail anyway.
+const BEFORE_SECOND_TRY: Duration = Duration::from_millis(100);
+
+/// What of the client's headers concerns its own body, or a part or an older copy of an answer.
+/// Translations make bodies of their own and need answers whole.
+static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 8] = [
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    RANGE,
+    TRAILER,
+];
+
+impl Upstream for UpstreamClient {
+    async fn call(
+        &self,
+        request: UpstreamRequest,
+        envelope: &Envelope,
+    ) -> Result<UpstreamResponse, Failure> {
+        let headers = headers(&request, envelope)?;
+        tokio::time::timeout_at(envelope.deadline, exchange(self, request, headers))
+            .await
+            .unwrap_or_else(|_| Err(fault::no_head()))
+    }
+}
+
+async fn exchange(
+    client: &UpstreamClient,
+    request: UpstreamRequest,
+    headers: HeaderMap,
+) -> Result<UpstreamResponse, Failure> {
+    let attempt = || {
+        let mut outgoing =
+            Request::new(RequestBody::whole(request.body.clone().unwrap_or_default()));
+        *outgoing.method_mut() = request.method.clone();
+        *outgoing.uri_mut() = request.target.clone().into();
+        *outgoing.headers_mut() = headers.clone();
+        client.send(outgoing)
+    };
+    let response = match attempt().await {
+        Err(SendError::NotSent(_)) => {
+            tokio::time::sleep(BEFORE_SECOND_TRY).await;
+            attempt().await
+        }
+        other => other,
+    };
+    let (parts, body) = response.map_err(SendError::into_failure)?.into_parts();
+    let limit = client.max_body();
+    let encoded =
+        read_whole(body, limit, client.idle_timeout()).await.map_err(|error| match error {
+            ReadError::TooLarge => super::encoding::upstream_too_large(limit),
+            ReadError::Slow => fault::no_head(),
+            ReadError::Broken(error) => {
+                fault::cut("Upstream cut its answer.").detail(error.to_string())
+            }
+        })?;
+    let encoding = parts.headers.get_all(CONTENT_ENCODING);
+    let body =
+        decode_body(encoding, encoded, limit).await.map_err(|error| error.of_upstream(limit))?;
+    let mut headers = incoming_headers(parts.headers, parts.version);
+    for name in [CONTENT_ENCODING, CONTENT_LENGTH, TRAILER] {
+        headers.remove(name);
+    }
+    Ok(UpstreamResponse { status: parts.status, headers, body })
+}
+
+fn headers(request: &UpstreamRequest, envelope: &Envelope) -> Result<HeaderMap, Failure> {
+    let mut headers = envelope.headers.clone();
+    for name in &OF_THE_CLIENT_S_MESSAGE {
+        headers.remove(name);
+    }
+    // The cheapest encoding to undo that every server has.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    if request.body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(key) = &request.idempotency_key
+        && !headers.contains_key(IDEMPOTENCY_KEY)
+    {
+        let key = HeaderValue::from_str(key).map_err(|error| {
+            Failure::new(Key::Internal, "A request could not be built; please report this.")
+                .detail(format!("idempotency key: {error}"))
+        })?;
+        headers.insert(IDEMPOTENCY_KEY, key);
+    }
+    Ok(headers)
+}

@@ -1,0 +1,162 @@
+//! One pool of connections to the configured origin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
+
+use super::connector::{self, Connector, Roots};
+use super::fault::{self, SendError};
+use crate::failure::Failure;
+use crate::passthrough::{Progress, RequestBody};
+use crate::settings::{Network, Origin, Settings};
+
+/// Idle connections are closed before common servers and balancers close them (60 s and more): a
+/// request that meets a closing connection fails without anybody knowing whether it arrived.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How often an HTTP/2 connection with requests under way is asked for a sign of life.
+const PING: Duration = Duration::from_secs(20);
+
+/// Bytes that upstream may send ahead on one HTTP/2 stream, and on all streams of a connection:
+/// dozens of slow clients may stall before one of them holds up the others.
+const STREAM_WINDOW: u32 = 512 << 10;
+const CONNECTION_WINDOW: u32 = 32 << 20;
+
+/// The way to upstream; clones share its connections.
+#[derive(Clone)]
+pub struct UpstreamClient(Arc<Shared>);
+
+struct Shared {
+    client: Client<Connector, RequestBody>,
+    origin: Origin,
+    roots: Roots,
+    trusted_proxies: Vec<Network>,
+    request_timeout: Duration,
+    upstream_timeout: Duration,
+    max_body: usize,
+}
+
+/// Why there is no way to upstream at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The file of additional roots changed since the settings were checked.
+    #[error("the certificates in {path} cannot be used: {reason}")]
+    Certificates {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The TLS library refused its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl UpstreamClient {
+    /// Sets up TLS and an empty pool; connects to nothing.
+    pub fn new(settings: &Settings) -> Result<Self, StartError> {
+        let (connector, roots) = connector::connector(settings)?;
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_header_list_size(64 << 10)
+            .http2_keep_alive_interval(PING)
+            // Sends a request anew only if hyper hands it back unsent.
+            .retry_canceled_requests(true)
+            .build(connector);
+        Ok(Self(Arc::new(Shared {
+            client,
+            origin: settings.upstream.clone(),
+            roots,
+            trusted_proxies: settings.trusted_proxies.clone(),
+            request_timeout: settings.request_timeout,
+            upstream_timeout: settings.upstream_timeout,
+            max_body: settings.max_upstream_body,
+        })))
+    }
+
+    /// Sends a request whose body may be a stream, and hands back the answer as soon as its head
+    /// is there. Scheme, host and `Host` of the request are replaced by the configured upstream's.
+    ///
+    /// Fails when there is no connection (502), when a connection breaks (502), when upstream takes
+    /// longer than `upstream_timeout` after it has the whole request (504), and when the
+    /// client pauses its body for longer than `request_timeout` (408).
+    pub async fn stream(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Failure> {
+        self.send(request).await.map_err(SendError::into_failure)
+    }
+
+    /// Like [`Self::stream`], and tells whether a failed request has left.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let target = request.uri().path_and_query().cloned();
+        *request.uri_mut() = self.0.origin.uri(target.unwrap_or(PathAndQuery::from_static("/")));
+        request.headers_mut().remove(HOST);
+        let progress = request.body().progress();
+        let started = Instant::now();
+        let mut response = std::pin::pin!(self.0.client.request(request));
+        let response = loop {
+            let (until, _) = self.patience(started, progress.as_deref());
+            if let Ok(response) = tokio::time::timeout_at(until, response.as_mut()).await {
+                break response.map_err(fault::classify)?;
+            }
+            // The body may have moved in the meantime, which starts the wait again.
+            let (until, failure) = self.patience(started, progress.as_deref());
+            if until <= Instant::now() {
+                return Err(SendError::PerhapsSent(failure()));
+            }
+        };
+        // Nothing that the shim sends asks for another protocol.
+        if response.status().is_informational() {
+            return Err(SendError::PerhapsSent(fault::switched_protocols()));
+        }
+        Ok(response)
+    }
+
+    /// Until when to wait for the head of an answer, and what it means when it does not come.
+    fn patience(
+        &self,
+        started: Instant,
+        progress: Option<&Progress>,
+    ) -> (Instant, fn() -> Failure) {
+        match progress.map(Progress::waiting) {
+            None => (started + self.0.upstream_timeout, fault::no_head),
+            Some((true, since)) => (since + self.0.request_timeout, fault::slow_upload),
+            Some((false, since)) => (since + self.0.upstream_timeout, fault::no_head),
+        }
+    }
+
+    /// How long a body from upstream may pause.
+    pub fn idle_timeout(&self) -> Duration {
+        self.0.upstream_timeout
+    }
+
+    /// Largest answer that [`super::Upstream::call`] reads, in bytes, after decoding.
+    pub fn max_body(&self) -> usize {
+        self.0.max_body
+    }
+
+    /// Proxies whose `X-Forwarded-*` headers are believed.
+    pub fn trusted_proxies(&self) -> &[Network] {
+        &self.0.trusted_proxies
+    }
+
+    /// Which roots upstream's certificate is checked against.
+    pub fn roots(&self) -> Roots {
+        self.0.roots
+    }
+}
