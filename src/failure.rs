@@ -141,6 +141,16 @@ impl Failure {
         self
     }
 
+    /// Logs what happened, at the level of whose fault it is, with what only operators should know.
+    pub fn log(&self) {
+        let (key, detail) = (self.key.text(), self.detail.as_deref());
+        match self.key.fault() {
+            Fault::Caller => tracing::info!(key, detail, "{}", self.message),
+            Fault::Upstream => tracing::warn!(key, detail, "{}", self.message),
+            Fault::Shim => tracing::error!(key, detail, "{}", self.message),
+        }
+    }
+
     /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {

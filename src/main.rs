@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use polytomic_shim::admin::Readiness;
+use polytomic_shim::check;
 use polytomic_shim::cli::{Cli, Command, Flags, TableFormat, healthcheck};
-use polytomic_shim::passthrough::ForwardAll;
+use polytomic_shim::exchange::Translator;
+use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::telemetry;
@@ -40,10 +42,11 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
     let ending = block_on(async {
         let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
         let readiness = Readiness::default();
+        let rules = Rules::load(settings.rules.as_deref()).map_err(check::describe)?;
         let client = UpstreamClient::new(&settings).map_err(|error| error.to_string())?;
         let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
         listeners.announce(&settings, client.roots());
-        let handler = ForwardAll(client);
+        let handler = Translator::new(client, rules, &settings);
         readiness.ready();
         Ok::<_, String>(server::serve(&settings, listeners, handler, readiness, stop).await)
     })??;

@@ -18,7 +18,7 @@ pub use layers::{InFlight, InFlightGuard, RequestId};
 pub use signals::stop_signals;
 
 use crate::admin::{self, Readiness};
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::passthrough::{Body, respond};
 use crate::reply::reply;
 use crate::settings::Settings;
@@ -130,12 +130,7 @@ pub async fn serve<H: Handler>(
 
 /// The answer for a failure, after logging what only operators should know.
 pub fn answer(failure: &Failure) -> Response<Body> {
-    let (key, detail) = (failure.key.text(), failure.detail.as_deref());
-    match failure.key.fault() {
-        Fault::Caller => tracing::info!(key, detail, "{}", failure.message),
-        Fault::Upstream => tracing::warn!(key, detail, "{}", failure.message),
-        Fault::Shim => tracing::error!(key, detail, "{}", failure.message),
-    }
+    failure.log();
     respond(reply(failure))
 }
 

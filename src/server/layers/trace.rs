@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, field};
 
 use crate::passthrough::Body;
 use crate::server::{Handler, RequestId};
@@ -19,6 +19,9 @@ impl<H: Handler> Handler for Traced<H> {
             id = request.extensions().get::<RequestId>().map(RequestId::as_str),
             method = request.method().as_str(),
             path = request.uri().path(),
+            rule = field::Empty,
+            upstream_calls = field::Empty,
+            disclosed = field::Empty,
         );
         let mut end = End { span: span.clone(), since: Instant::now(), status: None };
         let mut response = self.0.handle(request).instrument(span.clone()).await;

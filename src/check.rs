@@ -1,0 +1,32 @@
+//! `polytomic-shim check`: every finding in settings and rules, before anything serves.
+
+use std::fmt::Write as _;
+
+use crate::rules::{Finding, Rules};
+use crate::settings::Settings;
+
+/// Checks what `serve` would load; gives what was found good, as lines for a person.
+///
+/// # Errors
+/// Every finding, as text for a person.
+pub fn run(settings: &Settings) -> Result<String, String> {
+    let rules = Rules::load(settings.rules.as_deref()).map_err(describe)?;
+    let source = settings
+        .rules
+        .as_ref()
+        .map_or_else(|| "built in".to_owned(), |folder| folder.display().to_string());
+    let count = rules.iter().count();
+    Ok(format!("settings: good (upstream {})\nrules: {count} good ({source})", settings.upstream))
+}
+
+/// Findings as text for a person, one after another.
+pub fn describe(findings: Vec<Finding>) -> String {
+    let count = findings.len();
+    let mut text =
+        format!("{count} {} in the rules:", if count == 1 { "mistake" } else { "mistakes" });
+    for finding in findings {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{finding}");
+    }
+    text
+}

@@ -1,0 +1,244 @@
+//! What happens to an HTTP request: its version and path decide whether it is translated or
+//! passed through.
+
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::location::{self, Front};
+use super::{Bounds, Choice, Exchange, Outcome, request_path};
+use crate::failure::Failure;
+use crate::flow::error_answer;
+use crate::message::{
+    LEGACY_VERSION, LegacyRequest, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
+};
+use crate::passthrough::{
+    self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
+};
+use crate::rules::{CallerKind, Rules};
+use crate::server::{Handler, answer};
+use crate::settings::{self, Network, Origin, Settings};
+use crate::upstream::{Envelope, UpstreamClient, decode_body};
+
+/// Answers legacy requests, and passes everything else through.
+pub struct Translator {
+    exchange: Exchange<UpstreamClient>,
+    default_version: HeaderValue,
+    upstream: Origin,
+    public_url: Option<Origin>,
+    trusted_proxies: Vec<Network>,
+    max_request_body: usize,
+    request_timeout: Duration,
+    upstream_timeout: Duration,
+    deadline: Duration,
+    shim_headers: bool,
+}
+
+/// The largest 401 body that is rebuilt; a longer one is no error message.
+const MAX_ERROR: usize = 64 * 1024;
+
+impl Translator {
+    /// A translator over `client` by `rules`.
+    pub fn new(client: UpstreamClient, rules: Rules, settings: &Settings) -> Self {
+        Self {
+            exchange: Exchange::new(client, rules, Bounds::from(settings)),
+            default_version: settings.default_version.clone(),
+            upstream: settings.upstream.clone(),
+            public_url: settings.public_url.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            max_request_body: settings.max_request_body,
+            request_timeout: settings.request_timeout,
+            upstream_timeout: settings.upstream_timeout,
+            deadline: settings.deadline,
+            shim_headers: settings.shim_headers,
+        }
+    }
+
+    async fn legacy(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+        let path = request.uri().path();
+        request_path::check(path)?;
+        let candidates = self.exchange.candidates(request.method(), path);
+        if candidates.is_empty() {
+            return self.pass(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let arrival = Arrival::of(&parts);
+        let front = Front::of(arrival.clone(), &parts.headers, &self.trusted_proxies);
+        let envelope = self.envelope(&parts, &arrival);
+        let chosen = match self.exchange.choose(candidates, &envelope).await {
+            Ok(Choice::Forward) => return self.pass(Request::from_parts(parts, body)).await,
+            Ok(Choice::Translate(chosen)) => chosen,
+            Err(refused) => return Ok(self.finish(*refused, &front)),
+        };
+        let request = self.read(&parts, body).await?;
+        match self.exchange.translate(chosen, request, &envelope).await {
+            Some(outcome) => Ok(self.finish(outcome, &front)),
+            // Only reads come here, and they have no body that would be lost.
+            None => self.pass_again(&envelope, &parts, &front).await,
+        }
+    }
+
+    /// Forwards a legacy request that no rule is for. Only its version changes on the way up; on
+    /// the way down a 401 takes the legacy form, and addresses of upstream become the shim's.
+    async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+        let (parts, body) = request.into_parts();
+        let front = Front::of(Arrival::of(&parts), &parts.headers, &self.trusted_proxies);
+        let request = Request::from_parts(parts, body);
+        let version = HeaderValue::from_static(UPSTREAM_VERSION);
+        let mut response = forward(self.exchange.upstream(), request, Some(version)).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response = self.legacy_401(response).await;
+        }
+        let headers = response.headers_mut();
+        headers.insert(
+            HeaderName::from_static(VERSION_HEADER),
+            HeaderValue::from_static(LEGACY_VERSION),
+        );
+        location::rewrite(headers, &self.upstream, &front, self.public_url.as_ref());
+        Ok(response)
+    }
+
+    /// Sends a read whose caller turned out to be one that no rule is for.
+    async fn pass_again(
+        &self,
+        envelope: &Envelope,
+        parts: &Parts,
+        front: &Front,
+    ) -> Result<Response<Body>, Failure> {
+        use crate::message::{LegacyResponse, UpstreamRequest};
+        use crate::upstream::Upstream as _;
+        let target = passthrough::target(parts)?;
+        let answer = self
+            .exchange
+            .upstream()
+            .call(UpstreamRequest::new(parts.method.clone(), target), envelope)
+            .await?;
+        let answer = match answer.status.is_success() {
+            true => {
+                LegacyResponse { status: answer.status, headers: answer.headers, body: answer.body }
+            }
+            false => error_answer(&[], answer),
+        };
+        let mut response = respond(answer);
+        let headers = response.headers_mut();
+        headers.insert(
+            HeaderName::from_static(VERSION_HEADER),
+            HeaderValue::from_static(LEGACY_VERSION),
+        );
+        location::rewrite(headers, &self.upstream, front, self.public_url.as_ref());
+        Ok(response)
+    }
+
+    async fn legacy_401(&self, response: Response<Body>) -> Response<Body> {
+        let (parts, body) = response.into_parts();
+        let body = read_whole(body, MAX_ERROR, self.upstream_timeout).await.unwrap_or_default();
+        let body = decode_body(parts.headers.get_all(CONTENT_ENCODING), body, MAX_ERROR)
+            .await
+            .unwrap_or_default();
+        respond(error_answer(
+            &[],
+            UpstreamResponse { status: parts.status, headers: parts.headers, body },
+        ))
+    }
+
+    /// What all upstream calls of a translated request have in common: its own end-to-end
+    /// headers, without those that speak of a body or of bytes that the client has.
+    fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
+        let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
+        for name in [
+            ACCEPT_ENCODING,
+            CONTENT_ENCODING,
+            CONTENT_LENGTH,
+            CONTENT_TYPE,
+            IF_MATCH,
+            IF_MODIFIED_SINCE,
+            IF_NONE_MATCH,
+            IF_RANGE,
+            IF_UNMODIFIED_SINCE,
+            RANGE,
+            TE,
+        ] {
+            headers.remove(name);
+        }
+        headers.insert(
+            HeaderName::from_static(VERSION_HEADER),
+            HeaderValue::from_static(UPSTREAM_VERSION),
+        );
+        Envelope { headers, deadline: Instant::now() + self.deadline }
+    }
+
+    async fn read(&self, parts: &Parts, body: Incoming) -> Result<LegacyRequest, Failure> {
+        let target = passthrough::target(parts)?;
+        let limit = self.max_request_body;
+        let body = read_request(body, limit, self.request_timeout).await?;
+        let encodings = parts.headers.get_all(CONTENT_ENCODING);
+        let body =
+            decode_body(encodings, body, limit).await.map_err(|error| error.of_request(limit))?;
+        Ok(LegacyRequest { method: parts.method.clone(), target, headers: HeaderMap::new(), body })
+    }
+
+    fn finish(&self, outcome: Outcome, front: &Front) -> Response<Body> {
+        let Outcome { response, failure, upstream_calls, report } = outcome;
+        if let Some(failure) = &failure {
+            failure.log();
+        }
+        let span = tracing::Span::current();
+        span.record("upstream_calls", upstream_calls);
+        if let Some(rule) = response.headers.get("x-shim-rule").and_then(|rule| rule.to_str().ok())
+        {
+            span.record("rule", rule);
+        }
+        if let Some(disclosed) = report.header() {
+            span.record("disclosed", disclosed);
+        }
+        let mut response = respond(response);
+        let headers = response.headers_mut();
+        if !self.shim_headers {
+            for name in ["x-shim-rule", "x-shim-upstream-calls", "x-shim-disclosed"] {
+                headers.remove(name);
+            }
+        }
+        location::rewrite(headers, &self.upstream, front, self.public_url.as_ref());
+        response
+    }
+}
+
+impl Handler for Translator {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
+        let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
+            self.legacy(request).await
+        } else {
+            // Absent, and the default is another version: upstream must not fall back on its own.
+            let version = (!request.headers().contains_key(VERSION_HEADER))
+                .then(|| self.default_version.clone());
+            forward(self.exchange.upstream(), request, version).await
+        };
+        result.unwrap_or_else(|failure| answer(&failure))
+    }
+}
+
+impl From<&Settings> for Bounds {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            concurrency: settings.concurrency,
+            caller_concurrency: settings.caller_concurrency,
+            total_concurrency: settings.total_concurrency,
+            max_pages: settings.max_pages,
+            caller_cache_size: settings.caller_cache_size,
+            caller_cache_ttl: settings.caller_cache_ttl,
+            caller_kind: match settings.caller_kind {
+                settings::CallerKind::Auto => None,
+                settings::CallerKind::Partner => Some(CallerKind::Partner),
+                settings::CallerKind::Organization => Some(CallerKind::Organization),
+            },
+        }
+    }
+}

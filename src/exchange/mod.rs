@@ -1,0 +1,363 @@
+//! The life of one translated request: who calls, which rule, drive its flow, answer.
+//!
+//! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
+//! with answers of their own. HTTP itself is `handler.rs`'s business.
+
+mod handler;
+mod limits;
+mod location;
+mod request_path;
+mod session;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
+use crate::disclosure::Report;
+use crate::failure::{Failure, Key};
+use crate::flow::{self, Flow, Job, Progress, Question};
+use crate::message::{LEGACY_VERSION, LegacyRequest, LegacyResponse, VERSION_HEADER};
+use crate::reply::reply;
+use crate::rules::template::{Bindings, decoded};
+use crate::rules::{CallerKind, Calls, Candidates, Rule, Rules};
+use crate::upstream::{Envelope, Upstream};
+
+pub use handler::Translator;
+
+use limits::Limits;
+use session::{Patience, Session};
+
+/// What an exchange may use; the README's settings of the same names explain each.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Upstream calls of one request at once.
+    pub concurrency: usize,
+    /// Upstream calls of one caller at once.
+    pub caller_concurrency: usize,
+    /// Upstream calls at once.
+    pub total_concurrency: usize,
+    /// Pages of a list.
+    pub max_pages: usize,
+    /// Callers remembered.
+    pub caller_cache_size: u64,
+    /// How long a caller is remembered.
+    pub caller_cache_ttl: Duration,
+    /// The kind of every caller, where configured.
+    pub caller_kind: Option<CallerKind>,
+}
+
+/// Translates requests.
+pub struct Exchange<U> {
+    upstream: U,
+    rules: Rules,
+    bounds: Bounds,
+    limits: Limits,
+    callers: Callers,
+    owners: Owners,
+    salt: Salt,
+    idempotency_key: fn() -> String,
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Choice {
+    /// No rule is for it: forward it as it is.
+    Forward,
+    /// A rule is.
+    Translate(Chosen),
+}
+
+/// The rule for a request.
+#[derive(Debug)]
+pub struct Chosen {
+    rule: Arc<Rule>,
+    bindings: Bindings,
+    fingerprint: Fingerprint,
+    /// Whether the rule was chosen by a verdict that was remembered from before.
+    from_memory: bool,
+    /// Requests that choosing took.
+    calls: usize,
+}
+
+impl Chosen {
+    /// The rule.
+    pub fn rule(&self) -> &Arc<Rule> {
+        &self.rule
+    }
+}
+
+/// How a translated request ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the client gets, the shim's own headers included.
+    pub response: LegacyResponse,
+    /// The failure, where the answer is the shim's own error.
+    pub failure: Option<Failure>,
+    /// How many upstream requests it took.
+    pub upstream_calls: usize,
+    /// What is disclosed, and the branches taken.
+    pub report: Report,
+}
+
+impl<U: Upstream> Exchange<U> {
+    /// An exchange over `upstream` by `rules`.
+    pub fn new(upstream: U, rules: Rules, bounds: Bounds) -> Self {
+        Self {
+            upstream,
+            rules,
+            limits: Limits::new(bounds.total_concurrency, bounds.caller_concurrency),
+            callers: Callers::new(
+                bounds.caller_cache_size,
+                bounds.caller_cache_ttl,
+                bounds.caller_kind,
+            ),
+            owners: Owners::new(bounds.caller_cache_size, Duration::from_secs(24 * 3600)),
+            salt: Salt::random(),
+            idempotency_key: || uuid::Uuid::new_v4().to_string(),
+            bounds,
+        }
+    }
+
+    /// The same, with an `Idempotency-Key` that does not change: for snapshots and `explain`.
+    #[must_use]
+    pub fn with_fixed_idempotency_key(mut self) -> Self {
+        self.idempotency_key = || "00000000-0000-4000-8000-000000000000".to_owned();
+        self
+    }
+
+    /// The way out.
+    pub fn upstream(&self) -> &U {
+        &self.upstream
+    }
+
+    /// The rules for a request, whoever calls.
+    pub fn candidates(&self, method: &Method, path: &str) -> Candidates {
+        self.rules.candidates(method, path)
+    }
+
+    /// The rule for a request of this caller; asks upstream who calls if that decides.
+    ///
+    /// # Errors
+    /// The answer that the client gets instead.
+    pub async fn choose(
+        &self,
+        candidates: Candidates,
+        envelope: &Envelope,
+    ) -> Result<Choice, Box<Outcome>> {
+        let fingerprint = self.salt.of(&envelope.headers);
+        let session = self.session(envelope, fingerprint);
+        let choice = self.choose_within(candidates, &session, envelope, fingerprint).await;
+        choice.map_err(|refusal| Box::new(refused(refusal, session.calls())))
+    }
+
+    async fn choose_within(
+        &self,
+        candidates: Candidates,
+        session: &Session<'_, U>,
+        envelope: &Envelope,
+        fingerprint: Fingerprint,
+    ) -> Result<Choice, Refusal> {
+        let remembered = self.callers.remembered(&fingerprint).await.is_some();
+        let depends = candidates.depend_on_caller();
+        let kind = match self.callers.pinned() {
+            Some(kind) => Some(kind),
+            None if depends => Some(self.identify(session, fingerprint).await?.kind),
+            None => None,
+        };
+        let Some((rule, mut bindings)) = candidates.for_caller(kind) else {
+            return Ok(Choice::Forward);
+        };
+        if let Some(parameter) = &rule.own_organization {
+            self.check_organization(session, envelope, fingerprint, &bindings, parameter).await?;
+        }
+        if let Some(parameter) = &rule.owner_of {
+            let connection = bindings
+                .iter()
+                .find(|(name, _)| name == parameter)
+                .map(|(_, value)| value.clone())
+                .unwrap_or_default();
+            let scoped = scoped_organization(&envelope.headers)?;
+            let ask = |request| session.call(request, Patience::HandsOn);
+            let owner = self
+                .owners
+                .find(fingerprint, &connection, scoped, ask, || self.identify(session, fingerprint))
+                .await?;
+            let segment = crate::rules::template::encode_segment(&owner);
+            let invalid = || crate::lens::invalid("/data/organization_id", "an id");
+            bindings.push(("owner".to_owned(), segment.ok_or_else(invalid)?));
+        }
+        Ok(Choice::Translate(Chosen {
+            rule,
+            bindings,
+            fingerprint,
+            from_memory: depends && remembered,
+            calls: session.calls(),
+        }))
+    }
+
+    /// The id in the path has to be the caller's own organization: the singular routes would
+    /// serve that one whatever the path says.
+    async fn check_organization(
+        &self,
+        session: &Session<'_, U>,
+        envelope: &Envelope,
+        fingerprint: Fingerprint,
+        bindings: &Bindings,
+        parameter: &str,
+    ) -> Result<(), Refusal> {
+        let own = match scoped_organization(&envelope.headers)? {
+            Some(organization) if self.callers.pinned().is_some() => Some(organization),
+            _ => self.identify(session, fingerprint).await?.organization,
+        };
+        let asked =
+            bindings.iter().find(|(name, _)| name == parameter).map(|(_, value)| decoded(value));
+        if asked.is_some() && asked.as_deref() == own.as_deref() {
+            return Ok(());
+        }
+        let message = "The organization was not found: this credential belongs to another one. Use an id that GET /api/organizations lists for it.";
+        Err(Failure::new(Key::NotFound, message).into())
+    }
+
+    async fn identify(
+        &self,
+        session: &Session<'_, U>,
+        fingerprint: Fingerprint,
+    ) -> Result<Caller, Refusal> {
+        self.callers.identify(fingerprint, |request| session.call(request, Patience::HandsOn)).await
+    }
+
+    /// Answers a request by its rule.
+    ///
+    /// A 403 on a route that was chosen by a remembered verdict contradicts it: the verdict is
+    /// forgotten, and a read is tried once more with a fresh one. None then means that the fresh
+    /// verdict leaves the request to be forwarded.
+    pub async fn translate(
+        &self,
+        chosen: Chosen,
+        request: LegacyRequest,
+        envelope: &Envelope,
+    ) -> Option<Outcome> {
+        let (fingerprint, from_memory) = (chosen.fingerprint, chosen.from_memory);
+        let is_read = request.method == Method::GET;
+        let outcome = self.run(chosen, request.clone(), envelope).await;
+        if !from_memory || outcome.response.status != StatusCode::FORBIDDEN {
+            return Some(outcome);
+        }
+        self.callers.forget(&fingerprint).await;
+        if !is_read {
+            return Some(outcome);
+        }
+        match self.choose(self.candidates(&request.method, request.target.path()), envelope).await {
+            Ok(Choice::Forward) => None,
+            Ok(Choice::Translate(fresh)) => Some(self.run(fresh, request, envelope).await),
+            Err(refused) => Some(*refused),
+        }
+    }
+
+    async fn run(&self, chosen: Chosen, request: LegacyRequest, envelope: &Envelope) -> Outcome {
+        let session = self.session(envelope, chosen.fingerprint);
+        let Chosen { rule, bindings, calls, .. } = chosen;
+        let patience = match rule.calls {
+            Calls::Collect(_) => Patience::WaitsAsTold,
+            Calls::Single(_) => Patience::HandsOn,
+        };
+        let job = Job {
+            rule: rule.clone(),
+            request,
+            bindings,
+            idempotency_key: (self.idempotency_key)(),
+            max_pages: self.bounds.max_pages,
+        };
+        let mut flow = flow::begin(job);
+        let result = drive(flow.as_mut(), &session, self.bounds.concurrency, patience).await;
+        let report = flow.report().clone();
+        let upstream_calls = calls + session.calls();
+        let (response, failure) = match result {
+            Ok(response) => (response, None),
+            Err(failure) => (reply(&failure), Some(failure)),
+        };
+        let mut outcome = Outcome { response, failure, upstream_calls, report };
+        stamp(&mut outcome, Some(&rule));
+        outcome
+    }
+
+    fn session<'s>(&'s self, envelope: &'s Envelope, fingerprint: Fingerprint) -> Session<'s, U> {
+        Session::new(&self.upstream, envelope, &self.limits, self.limits.of(fingerprint))
+    }
+}
+
+/// Sends what a flow asks for, at most `concurrency` at once, until it is done.
+async fn drive<U: Upstream>(
+    flow: &mut dyn Flow,
+    session: &Session<'_, U>,
+    concurrency: usize,
+    patience: Patience,
+) -> Result<LegacyResponse, Failure> {
+    let mut waiting: VecDeque<Question> = VecDeque::new();
+    let mut under_way = FuturesUnordered::new();
+    let mut progress = flow.start()?;
+    loop {
+        match progress {
+            Progress::Done(response) => return Ok(response),
+            Progress::Ask(questions) => {
+                for question in questions {
+                    if question.urgent {
+                        waiting.push_front(question)
+                    } else {
+                        waiting.push_back(question)
+                    }
+                }
+            }
+        }
+        while under_way.len() < concurrency.max(1) {
+            let Some(Question { id, request, .. }) = waiting.pop_front() else { break };
+            under_way.push(async move { (id, session.call(request, patience).await) });
+        }
+        let Some((id, answer)) = under_way.next().await else {
+            return Err(Failure::new(
+                Key::Internal,
+                "The shim lost track of this request; please report this with the request id.",
+            )
+            .detail("a flow waits for nothing"));
+        };
+        progress = flow.answer(id, answer)?;
+    }
+}
+
+/// The outcome of a request that was refused before its flow began.
+pub fn refused(refusal: Refusal, upstream_calls: usize) -> Outcome {
+    let (response, failure) = match refusal {
+        Refusal::Failure(failure) => (reply(&failure), Some(failure)),
+        Refusal::Answer(response) => (response, None),
+    };
+    let mut outcome = Outcome { response, failure, upstream_calls, report: Report::default() };
+    stamp(&mut outcome, None);
+    outcome
+}
+
+/// Adds the version and the headers that help.
+fn stamp(outcome: &mut Outcome, rule: Option<&Rule>) {
+    let headers = &mut outcome.response.headers;
+    headers
+        .insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(LEGACY_VERSION));
+    headers.insert(
+        HeaderName::from_static("x-shim-upstream-calls"),
+        HeaderValue::from(outcome.upstream_calls),
+    );
+    let mut text = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    if let Some(rule) = rule {
+        text("x-shim-rule", &rule.id);
+    }
+    if let Some(disclosed) = outcome.report.header() {
+        text("x-shim-disclosed", &disclosed);
+    }
+}

@@ -1,0 +1,268 @@
+//! A list, walked page by page, each item perhaps completed by a read of its own.
+//!
+//! The next page is asked for as soon as its token is known, before the reads of the page it came
+//! with, so that the walk and the reads overlap. Order is upstream's. A list comes whole or not at
+//! all: half a list is worse than none.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use super::answer::{down, error_answer, read, strip_validators};
+use super::single::query;
+use super::{Answer, Flow, Job, Progress, Question, defect};
+use crate::disclosure::Report;
+use crate::failure::{Failure, Key};
+use crate::json::{Object, Text};
+use crate::lens::invalid;
+use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
+use crate::rules::{Calls, Collect};
+
+/// Collect, complete.
+pub(super) struct CollectFlow {
+    job: Job,
+    report: Report,
+    /// The first page's envelope without its items, and its headers.
+    first: Option<(String, HeaderMap)>,
+    slots: Vec<Slot>,
+    /// Item reads that are not answered yet.
+    reading: usize,
+    pages: usize,
+    walked: bool,
+    tokens: HashSet<String>,
+    ids: HashSet<String>,
+}
+
+/// The place of one item.
+#[derive(Default)]
+struct Slot {
+    /// Its legacy view; none while it is read, and for good if it is gone.
+    item: Option<String>,
+    report: Report,
+}
+
+/// The id of page questions; item `n` is asked for with `n + 1`.
+const PAGE: usize = 0;
+
+impl CollectFlow {
+    pub(super) fn new(job: Job) -> Self {
+        Self {
+            job,
+            report: Report::default(),
+            first: None,
+            slots: Vec::new(),
+            reading: 0,
+            pages: 0,
+            walked: false,
+            tokens: HashSet::new(),
+            ids: HashSet::new(),
+        }
+    }
+
+    fn ask_page(&self, collect: &Collect, token: Option<&str>) -> Result<Question, Failure> {
+        let (size_name, size) = &collect.page_size;
+        let mut pairs: Vec<String> =
+            query(&self.job).filter(|query| !query.is_empty()).into_iter().collect();
+        pairs.push(format!("{size_name}={size}"));
+        if let Some(token) = token {
+            let token =
+                percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC);
+            pairs.push(format!("{}={token}", collect.token_query));
+        }
+        let path = collect.path.fill(&self.job.bindings, None)?;
+        let target = crate::rules::template::target(&path, Some(&pairs.join("&")))?;
+        Ok(Question { id: PAGE, urgent: true, request: UpstreamRequest::new(Method::GET, target) })
+    }
+
+    fn page(&mut self, answer: UpstreamResponse) -> Result<Progress, Failure> {
+        let rule = self.job.rule.clone();
+        let Calls::Collect(collect) = &rule.calls else {
+            return Err(defect("one request in the flow of a list"));
+        };
+        if !answer.status.is_success() {
+            self.report.took("collect.err_page");
+            return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
+        }
+        let text = read(&answer.body)?;
+        let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
+        let items_pointer = format!("/{}", collect.items);
+        let items = match envelope.present(&collect.items) {
+            Some(items) => {
+                items.array().ok_or_else(|| invalid(&items_pointer, "an array"))?.into_items()
+            }
+            None => Vec::new(),
+        };
+        let mut questions = Vec::new();
+        self.pages += 1;
+        match next_token(collect, &text)? {
+            Some(token) => questions.push(self.next_page(collect, token)?),
+            None => self.walked = true,
+        }
+        for item in items {
+            questions.extend(self.item(collect, &item)?);
+        }
+        if self.first.is_none() {
+            self.first = Some((skeleton(envelope.clone(), collect), answer.headers));
+        }
+        self.progress(questions)
+    }
+
+    fn next_page(&mut self, collect: &Collect, token: String) -> Result<Question, Failure> {
+        if self.pages >= self.job.max_pages {
+            self.report.took("collect.err_too_many_pages");
+            let message = format!(
+                "Upstream's list has more than {} pages; narrow it with a filter, or raise `max_pages`.",
+                self.job.max_pages
+            );
+            return Err(Failure::new(Key::UpstreamPaging, message));
+        }
+        let question = self.ask_page(collect, Some(&token))?;
+        if !self.tokens.insert(token) {
+            self.report.took("collect.err_repeated_token");
+            return Err(Failure::new(
+                Key::UpstreamPaging,
+                "Upstream's list repeats a page token, so it has no end; try again, and report it if it stays.",
+            ));
+        }
+        self.report.took("collect.next_page");
+        Ok(question)
+    }
+
+    /// Takes one item of a page; gives the read that completes it.
+    fn item(&mut self, collect: &Collect, item: &Text<'_>) -> Result<Option<Question>, Failure> {
+        if let Some(unique) = &collect.unique {
+            let id = unique
+                .first(item)
+                .map(|id| id.as_text().to_owned())
+                .ok_or_else(|| invalid(unique.source(), "an id"))?;
+            if !self.ids.insert(id) {
+                self.report.took("collect.seen_twice");
+                return Ok(None);
+            }
+        }
+        let place = self.slots.len();
+        self.slots.push(Slot::default());
+        let Some((template, _)) = &collect.complete else {
+            self.fill(place, item)?;
+            return Ok(None);
+        };
+        let path = template.fill(&self.job.bindings, Some(item))?;
+        let request =
+            UpstreamRequest::new(Method::GET, crate::rules::template::target(&path, None)?);
+        self.reading += 1;
+        Ok(Some(Question { id: place + 1, urgent: false, request }))
+    }
+
+    fn completed(&mut self, place: usize, answer: UpstreamResponse) -> Result<Progress, Failure> {
+        let rule = self.job.rule.clone();
+        let Calls::Collect(collect) = &rule.calls else {
+            return Err(defect("one request in the flow of a list"));
+        };
+        let Some((_, take)) = &collect.complete else {
+            return Err(defect("an item nobody asked for"));
+        };
+        self.reading = self.reading.saturating_sub(1);
+        if answer.status == StatusCode::NOT_FOUND {
+            self.report.took("complete.gone");
+            return self.progress(Vec::new());
+        }
+        if !answer.status.is_success() {
+            self.report.took("complete.err_item");
+            return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
+        }
+        let text = read(&answer.body)?;
+        let item = take.first(&text).ok_or_else(|| invalid(take.source(), "the item"))?;
+        self.fill(place, &item)?;
+        self.progress(Vec::new())
+    }
+
+    fn fill(&mut self, place: usize, item: &Text<'_>) -> Result<(), Failure> {
+        let slot = self.slots.get_mut(place).ok_or_else(|| defect("an item without a place"))?;
+        slot.item = Some(down(&self.job.rule, item, &mut slot.report)?.as_text().to_owned());
+        Ok(())
+    }
+
+    fn progress(&mut self, questions: Vec<Question>) -> Result<Progress, Failure> {
+        if !self.walked || self.reading > 0 {
+            return Ok(Progress::Ask(questions));
+        }
+        let rule = self.job.rule.clone();
+        let Calls::Collect(collect) = &rule.calls else {
+            return Err(defect("one request in the flow of a list"));
+        };
+        let (skeleton, headers) =
+            self.first.take().ok_or_else(|| defect("a list without a page"))?;
+        let size: usize = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.item.as_ref())
+            .map(|item| item.len() + 1)
+            .sum();
+        let mut list = String::with_capacity(size + skeleton.len());
+        let (before, after) =
+            skeleton.split_once(MARK).ok_or_else(|| defect("a list without a place for items"))?;
+        list.push_str(before);
+        let mut shown = 0;
+        for slot in std::mem::take(&mut self.slots) {
+            let Some(item) = slot.item else { continue };
+            if shown > 0 {
+                list.push(',');
+            }
+            list.push_str(&item);
+            self.report.rebase(&format!("/{}/{shown}", collect.items));
+            self.report.absorb(slot.report);
+            shown += 1;
+        }
+        self.report.rebase("");
+        list.push_str(after);
+        Ok(Progress::Done(LegacyResponse {
+            status: StatusCode::OK,
+            headers: strip_validators(headers),
+            body: Bytes::from(list),
+        }))
+    }
+}
+
+impl Flow for CollectFlow {
+    fn start(&mut self) -> Result<Progress, Failure> {
+        match &self.job.rule.calls {
+            Calls::Collect(collect) => Ok(Progress::Ask(vec![self.ask_page(collect, None)?])),
+            Calls::Single(_) => Err(defect("one request in the flow of a list")),
+        }
+    }
+
+    fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure> {
+        let answer = answer?;
+        match id.checked_sub(1) {
+            None => self.page(answer),
+            Some(place) => self.completed(place, answer),
+        }
+    }
+
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// Where the items go in a skeleton: a text that no JSON contains.
+const MARK: char = '\u{0}';
+
+/// The text of the envelope with [`MARK`] in place of the items.
+fn skeleton(mut envelope: Object<'_>, collect: &Collect) -> String {
+    for key in &collect.drop {
+        envelope.remove(key);
+    }
+    let mut text = String::new();
+    envelope.write_with(&collect.items, &format!("[{MARK}]"), &mut text);
+    text
+}
+
+/// The token of the next page; none on the last one.
+fn next_token(collect: &Collect, page: &Text<'_>) -> Result<Option<String>, Failure> {
+    let Some(token) = collect.next.first(page).filter(|token| !token.is_null()) else {
+        return Ok(None);
+    };
+    let text = token.as_string().ok_or_else(|| invalid(collect.next.source(), "a string"))?;
+    Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
+}

@@ -1,0 +1,93 @@
+//! Flows: which upstream calls a translation makes, as state machines without a socket.
+//!
+//! A flow asks for upstream requests and is handed the answers, one at a time, in whatever order
+//! they come. `exchange` does all sending; tests and `explain` drive the same machines with
+//! answers of their own. The set is closed: [`single`] (send; read first, then send; answer from
+//! a follow-up read) and [`collect`] (walk a list; complete each item by a read).
+
+mod answer;
+mod collect;
+mod single;
+
+use std::sync::Arc;
+
+use crate::disclosure::Report;
+use crate::failure::Failure;
+use crate::message::{LegacyRequest, LegacyResponse, UpstreamRequest, UpstreamResponse};
+use crate::rules::template::Bindings;
+use crate::rules::{Calls, Rule};
+
+pub use answer::{error_answer, strip_validators};
+
+/// What a flow works on.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The rule that matched.
+    pub rule: Arc<Rule>,
+    /// What the client asked.
+    pub request: LegacyRequest,
+    /// The variables of its path, and `owner` where the rule looks one up.
+    pub bindings: Bindings,
+    /// The key for a request that gets an `Idempotency-Key` of the shim's own.
+    pub idempotency_key: String,
+    /// How many pages a list may have.
+    pub max_pages: usize,
+}
+
+/// One upstream request that a flow wants sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What the answer is handed back with.
+    pub id: usize,
+    /// Whether it goes before what is waiting already: the next page, on which more work depends.
+    pub urgent: bool,
+    /// The request.
+    pub request: UpstreamRequest,
+}
+
+/// What a flow wants next.
+#[derive(Debug)]
+pub enum Progress {
+    /// These to be sent; possibly none, while earlier ones are under way.
+    Ask(Vec<Question>),
+    /// Nothing more: this is the answer.
+    Done(LegacyResponse),
+}
+
+/// What became of an upstream request.
+pub type Answer = Result<UpstreamResponse, Failure>;
+
+/// A translation under way.
+pub trait Flow: Send {
+    /// The first requests.
+    ///
+    /// # Errors
+    /// The request cannot be translated; nothing was asked.
+    fn start(&mut self) -> Result<Progress, Failure>;
+
+    /// Takes one answer.
+    ///
+    /// # Errors
+    /// The exchange fails, whatever is still under way.
+    fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure>;
+
+    /// What is to be disclosed so far.
+    fn report(&self) -> &Report;
+}
+
+/// The flow of a rule.
+pub fn begin(job: Job) -> Box<dyn Flow> {
+    match job.rule.calls {
+        Calls::Single(_) => Box::new(single::SingleFlow::new(job)),
+        Calls::Collect(_) => Box::new(collect::CollectFlow::new(job)),
+    }
+}
+
+/// A defect of a flow, told as an error instead of a panic.
+fn defect(what: &str) -> Failure {
+    Failure::new(
+        crate::failure::Key::Internal,
+        "The shim lost track of this request; please report this with the request id.",
+    )
+    .detail(what)
+}

@@ -1,0 +1,307 @@
+//! One request upstream, perhaps with a read before it and another after it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::answer::{error_answer, read, strip_validators, success_answer};
+use super::{Answer, Flow, Job, Progress, Question, defect};
+use crate::disclosure::{How, Report};
+use crate::failure::{Failure, Key};
+use crate::json::{self, JsonError, Object};
+use crate::lens::invalid;
+use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
+use crate::rules::template::{decoded, target};
+use crate::rules::{Calls, Follow, Single};
+
+/// Send; read first, then send; send, then answer from a read.
+pub(super) struct SingleFlow {
+    job: Arc<Job>,
+    report: Report,
+    stage: Stage,
+}
+
+enum Stage {
+    Reading,
+    Sending,
+    /// The read after the request; with the refusal that it may turn into a success.
+    Following {
+        accepted: UpstreamResponse,
+        refused: bool,
+    },
+}
+
+const READ: usize = 0;
+const SEND: usize = 1;
+const FOLLOW: usize = 2;
+
+impl SingleFlow {
+    pub(super) fn new(job: Job) -> Self {
+        Self { job: Arc::new(job), report: Report::default(), stage: Stage::Reading }
+    }
+
+    fn single(&self) -> Result<&Single, Failure> {
+        match &self.job.rule.calls {
+            Calls::Single(single) => Ok(single),
+            Calls::Collect(_) => Err(defect("a list in the flow of one request")),
+        }
+    }
+
+    /// The body to send, with the current resource if one was read.
+    fn send(&mut self, current: Option<&[u8]>) -> Result<Progress, Failure> {
+        let job = self.job.clone();
+        let Calls::Single(single) = &job.rule.calls else {
+            return Err(defect("a list in the flow of one request"));
+        };
+        let body = self.body(&job, single, current)?;
+        let query = query(&job);
+        let path = single.path.fill(&job.bindings, None)?;
+        let mut request =
+            UpstreamRequest::new(single.method.clone(), target(&path, query.as_deref())?);
+        request.body = body;
+        request.idempotency_key = single.idempotency_key.then(|| job.idempotency_key.clone());
+        self.stage = Stage::Sending;
+        Ok(Progress::Ask(vec![Question { id: SEND, urgent: false, request }]))
+    }
+
+    fn body(
+        &mut self,
+        job: &Job,
+        single: &Single,
+        current: Option<&[u8]>,
+    ) -> Result<Option<Bytes>, Failure> {
+        let sent = &job.request.body;
+        if !single.body || sent.is_empty() {
+            return Ok(None);
+        }
+        if job.rule.lenses.is_empty() {
+            return Ok(Some(sent.clone()));
+        }
+        let mut body = request_object(sent)?;
+        let current = match (current, &single.read) {
+            (Some(current), Some((_, take))) => {
+                let envelope = read(current)?;
+                let resource = take
+                    .first(&envelope)
+                    .map(json::Text::into_owned)
+                    .and_then(json::Text::into_object);
+                Some(resource.ok_or_else(|| invalid(take.source(), "an object"))?)
+            }
+            _ => None,
+        };
+        for lens in &job.rule.lenses {
+            lens.up(&mut body, current.as_ref(), &mut self.report)?;
+        }
+        Ok(Some(Bytes::from(body.to_text().as_text().to_owned())))
+    }
+
+    /// Checks what can be checked before anything is sent.
+    fn check_body(&mut self) -> Result<(), Failure> {
+        let rule = &self.job.rule;
+        if !rule.reads_body() || (self.job.request.body.is_empty() && rule.accept.is_empty()) {
+            return Ok(());
+        }
+        let body = request_object(&self.job.request.body)?;
+        let read = rule
+            .lenses
+            .iter()
+            .flat_map(|lens| lens.reads())
+            .chain(rule.accept.iter().map(|accept| accept.field.as_str()));
+        for key in read {
+            if body.repeats(key) {
+                return Err(Failure::new(
+                    Key::DuplicateKey,
+                    format!("`/{key}` stands twice in the body; send it once."),
+                )
+                .with("pointer", format!("/{key}")));
+            }
+        }
+        for accept in &rule.accept {
+            let value = body.present(&accept.field).and_then(|value| value.as_string());
+            if !value.is_some_and(|value| accept.values.iter().any(|accepted| *accepted == value)) {
+                self.report.took("accept.err_unsupported");
+                let message = format!(
+                    "`/{}` must be {}. {}",
+                    accept.field,
+                    accept.values.join(" or "),
+                    accept.instead
+                );
+                return Err(Failure::new(Key::StatusUnsupported, message)
+                    .with("pointer", format!("/{}", accept.field)));
+            }
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, answer: UpstreamResponse) -> Result<Progress, Failure> {
+        let single = self.single()?;
+        let settled = |follow: &Follow| {
+            follow.settled.as_ref().is_some_and(|(status, ..)| answer.status == *status)
+        };
+        match &single.follow {
+            Some(follow) if answer.status.is_success() || settled(follow) => {
+                let path = follow.path.fill(&self.job.bindings, None)?;
+                let request = UpstreamRequest::new(Method::GET, target(&path, None)?);
+                let refused = !answer.status.is_success();
+                self.stage = Stage::Following { accepted: answer, refused };
+                Ok(Progress::Ask(vec![Question { id: FOLLOW, urgent: false, request }]))
+            }
+            _ => self.finish(answer),
+        }
+    }
+
+    fn followed(&mut self, answer: Answer) -> Result<Progress, Failure> {
+        let Stage::Following { accepted, refused } =
+            std::mem::replace(&mut self.stage, Stage::Sending)
+        else {
+            return Err(defect("a follow-up nobody asked for"));
+        };
+        let job = self.job.clone();
+        let Calls::Single(single) = &job.rule.calls else {
+            return Err(defect("a list in the flow of one request"));
+        };
+        let Some(follow) = &single.follow else { return Err(defect("a rule lost its follow-up")) };
+        let read = answer.ok().filter(|answer| answer.status.is_success());
+        if refused {
+            let settled = read.filter(|answer| is_settled(follow, answer));
+            self.report.took(if settled.is_some() { "follow.settled" } else { "follow.refused" });
+            return match settled {
+                Some(answer) => self.finish(answer),
+                None => Ok(Progress::Done(error_answer(&job.rule.renamed, accepted))),
+            };
+        }
+        if let Some(answer) = read
+            && let Ok(done) = self.finish(answer)
+        {
+            self.report.took("follow.read");
+            return Ok(done);
+        }
+        self.report.took("follow.fallback");
+        for pointer in &follow.synthesized {
+            self.report.note(How::Synthesized, pointer);
+        }
+        let body = filled(&follow.fallback, &job).to_string();
+        let headers = strip_validators(accepted.headers);
+        Ok(Progress::Done(LegacyResponse {
+            status: StatusCode::OK,
+            headers,
+            body: Bytes::from(body),
+        }))
+    }
+
+    /// The answer: translated; or, where an accepted write cannot be, as it is and disclosed.
+    fn finish(&mut self, answer: UpstreamResponse) -> Result<Progress, Failure> {
+        let rule = self.job.rule.clone();
+        if !answer.status.is_success() {
+            return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
+        }
+        let is_write = self.job.request.method != Method::GET;
+        let untranslated = LegacyResponse {
+            status: answer.status,
+            headers: answer.headers.clone(),
+            body: answer.body.clone(),
+        };
+        let mut report = self.report.clone();
+        match success_answer(&rule, answer, &mut report) {
+            Ok(done) => {
+                self.report = report;
+                Ok(Progress::Done(done))
+            }
+            Err(_) if is_write => {
+                self.report.took("send.untranslated");
+                self.report.note(How::Approximated, "/data");
+                Ok(Progress::Done(untranslated))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+impl Flow for SingleFlow {
+    fn start(&mut self) -> Result<Progress, Failure> {
+        self.check_body()?;
+        let single = self.single()?;
+        let Some((path, _)) = &single.read else { return self.send(None) };
+        let path = path.fill(&self.job.bindings, None)?;
+        let request = UpstreamRequest::new(Method::GET, target(&path, None)?);
+        Ok(Progress::Ask(vec![Question { id: READ, urgent: false, request }]))
+    }
+
+    fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure> {
+        match (&self.stage, id) {
+            (Stage::Reading, READ) => {
+                let answer = answer?;
+                if !answer.status.is_success() {
+                    self.report.took("read.refused");
+                    return Ok(Progress::Done(error_answer(&self.job.rule.renamed, answer)));
+                }
+                self.send(Some(&answer.body))
+            }
+            (Stage::Sending, SEND) => self.sent(answer?),
+            (Stage::Following { .. }, FOLLOW) => self.followed(answer),
+            _ => Err(defect("an answer nobody waits for")),
+        }
+    }
+
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+fn is_settled(follow: &Follow, answer: &UpstreamResponse) -> bool {
+    let Some((_, path, values)) = &follow.settled else { return false };
+    let Ok(text) = json::parse(&answer.body) else { return false };
+    path.first(&text).is_some_and(|state| values.iter().any(|value| state.is_string(value)))
+}
+
+/// The members of a request body.
+fn request_object(body: &[u8]) -> Result<Object<'_>, Failure> {
+    let text = json::parse(body).map_err(|error| match error {
+        JsonError::Invalid { line, column, ref what } => {
+            let message = format!("The body is not JSON: {what} at line {line} column {column}.");
+            Failure::new(Key::BadJson, message).with("line", line).with("column", column)
+        }
+        JsonError::TooDeep => {
+            Failure::new(Key::BadJson, format!("The body is {error}; send it flatter."))
+        }
+    })?;
+    let kind = text.kind();
+    text.into_object().ok_or_else(|| {
+        Failure::new(Key::BadBody, format!("The body is {kind}; this operation takes an object."))
+            .with("pointer", "")
+    })
+}
+
+/// The query of the request without what does not go up.
+pub(super) fn query(job: &Job) -> Option<String> {
+    let query = job.request.target.query()?;
+    if job.rule.drop_query.is_empty() {
+        return Some(query.to_owned());
+    }
+    let dropped = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !job.rule.drop_query.iter().any(|drop| *drop == decoded(name))
+    };
+    let kept: Vec<&str> =
+        query.split('&').filter(|pair| !pair.is_empty()).filter(dropped).collect();
+    Some(kept.join("&"))
+}
+
+/// The fallback with `{name}` replaced by the request's variables.
+fn filled(template: &Value, job: &Job) -> Value {
+    match template {
+        Value::String(text) => {
+            let fill = |text: String, (name, value): &(String, String)| {
+                text.replace(&format!("{{{name}}}"), &decoded(value))
+            };
+            Value::String(job.bindings.iter().fold(text.clone(), fill))
+        }
+        Value::Object(map) => Value::Object(
+            map.iter().map(|(key, value)| (key.clone(), filled(value, job))).collect(),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(|item| filled(item, job)).collect()),
+        other => other.clone(),
+    }
+}

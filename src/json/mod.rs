@@ -1,0 +1,257 @@
+//! JSON read only as deep as somebody asks.
+//!
+//! A body is validated once ([`parse`]); from then on it is text that is known to be JSON. An
+//! [`Object`] or [`Array`] is split into its members without looking inside them, and what nobody
+//! touches is written again byte for byte: number text, key spelling, key order, duplicate keys,
+//! `null` against absent. Validation is `serde_json`'s; splitting is ours, because `serde_json`
+//! can neither keep the spelling of keys nor refuse deep nesting without building a tree.
+
+mod array;
+mod object;
+mod scan;
+
+pub use array::Array;
+pub use object::Object;
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+/// How deep arrays and objects may nest. `serde_json` refuses trees deeper than 128, and a tree
+/// is what comparisons and JSONPath queries build.
+pub const MAX_DEPTH: usize = 120;
+
+/// What is wrong with a text that should have been JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Not JSON, or not UTF-8.
+    #[error("{what} at line {line} column {column}")]
+    Invalid {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+        /// What the reader stumbled over.
+        what: String,
+    },
+    /// JSON, but nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+}
+
+/// One JSON value as text, known to be valid and without surrounding white space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text<'a>(Cow<'a, str>);
+
+/// Validates a whole body and gives it as text.
+///
+/// # Errors
+/// Where and why it is not JSON, or that it nests too deep.
+pub fn parse(bytes: &[u8]) -> Result<Text<'_>, JsonError> {
+    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        let what = text.split(" at line ").next().unwrap_or_default().to_owned();
+        JsonError::Invalid { line: error.line(), column: error.column(), what }
+    })?;
+    let text = raw.get().trim_matches(scan::is_space);
+    if scan::deeper_than(text, MAX_DEPTH) {
+        return Err(JsonError::TooDeep);
+    }
+    Ok(Text(Cow::Borrowed(text)))
+}
+
+impl<'a> Text<'a> {
+    /// Text that somebody vouches for: a slice of validated text.
+    fn trusted(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    /// A JSON string.
+    pub fn string(value: &str) -> Text<'static> {
+        Text(Cow::Owned(serde_json::Value::from(value).to_string()))
+    }
+
+    /// `true` or `false`.
+    pub const fn boolean(value: bool) -> Text<'static> {
+        Text(Cow::Borrowed(if value { "true" } else { "false" }))
+    }
+
+    /// A value built as a tree. For the few that the shim makes itself.
+    pub fn tree(value: &serde_json::Value) -> Text<'static> {
+        Text(Cow::Owned(value.to_string()))
+    }
+
+    /// The text.
+    pub fn as_text(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, owning its text.
+    pub fn into_owned(self) -> Text<'static> {
+        Text(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// The same, borrowing from this one.
+    pub fn borrowed(&self) -> Text<'_> {
+        Text(Cow::Borrowed(&self.0))
+    }
+
+    /// Whether this is `null`.
+    pub fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// Whether this is an empty array, whatever white space it holds.
+    pub fn is_empty_array(&self) -> bool {
+        self.0.strip_prefix('[').is_some_and(|rest| rest.trim_start_matches(scan::is_space) == "]")
+    }
+
+    /// The value of a JSON string, unescaped.
+    pub fn as_string(&self) -> Option<Cow<'_, str>> {
+        scan::unquote(&self.0)
+    }
+
+    /// Whether this is the JSON string `value`, however it is escaped.
+    pub fn is_string(&self, value: &str) -> bool {
+        self.as_string().is_some_and(|own| own == value)
+    }
+
+    /// The value of `true` or `false`.
+    pub fn as_boolean(&self) -> Option<bool> {
+        match &*self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// What kind of value this is, as an article and a noun for messages.
+    pub fn kind(&self) -> &'static str {
+        match self.0.as_bytes().first() {
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b'"') => "a string",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'n') => "null",
+            _ => "a number",
+        }
+    }
+
+    /// The members of an object; none if this is something else.
+    pub fn object(&self) -> Option<Object<'_>> {
+        Object::split(&self.0)
+    }
+
+    /// The members of an object that borrows what this text borrows.
+    pub fn into_object(self) -> Option<Object<'a>> {
+        match self.0 {
+            Cow::Borrowed(text) => Object::split(text),
+            Cow::Owned(text) => Object::split(&text).map(Object::into_owned),
+        }
+    }
+
+    /// The items of an array; none if this is something else.
+    pub fn array(&self) -> Option<Array<'_>> {
+        Array::split(&self.0)
+    }
+
+    /// The items of an array that borrows what this text borrows.
+    pub fn into_array(self) -> Option<Array<'a>> {
+        match self.0 {
+            Cow::Borrowed(text) => Array::split(text),
+            Cow::Owned(text) => Array::split(&text).map(Array::into_owned),
+        }
+    }
+
+    /// This value as a tree, for comparing and querying. Numbers beyond 64 bits lose precision in
+    /// a tree, so a tree is never written back.
+    pub fn to_tree(&self) -> serde_json::Value {
+        serde_json::from_str(&self.0).unwrap_or(serde_json::Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn says_where_a_text_stops_being_json() {
+        let JsonError::Invalid { line, column, .. } = parse(b"{\n  \"a\": x\n}").unwrap_err()
+        else {
+            panic!("expected a place");
+        };
+        assert_eq!((line, column), (2, 8));
+        assert!(parse(b"").is_err());
+        assert!(parse(b"{} {}").is_err());
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn refuses_deep_nesting_without_recursing() {
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        assert_eq!(parse(deep.as_bytes()), Err(JsonError::TooDeep));
+        let brackets_in_a_string = format!("\"{}\"", "[".repeat(10_000));
+        assert!(parse(brackets_in_a_string.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn values_know_what_they_are() {
+        let text = parse(b" [ ] ").unwrap();
+        assert!(text.is_empty_array());
+        assert!(parse(b"\"\\u0061\"").unwrap().is_string("a"));
+        assert_eq!(parse(b"12.50").unwrap().kind(), "a number");
+        assert_eq!(parse(b"true").unwrap().as_boolean(), Some(true));
+    }
+
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            ".*".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(5, 60, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+                prop::collection::btree_map(".*", inner, 0..8)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_agrees_with_serde_json(value in any_json(), pretty in any::<bool>()) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let parsed = parse(text.as_bytes()).unwrap();
+            match &value {
+                serde_json::Value::Object(map) => {
+                    let object = parsed.object().unwrap();
+                    prop_assert_eq!(object.len(), map.len());
+                    for (key, member) in map {
+                        prop_assert_eq!(&object.get(key).unwrap().to_tree(), member);
+                    }
+                    prop_assert_eq!(object.to_text().to_tree(), value.clone());
+                }
+                serde_json::Value::Array(items) => {
+                    let array = parsed.array().unwrap();
+                    prop_assert_eq!(array.items().len(), items.len());
+                    for (split, item) in array.items().iter().zip(items) {
+                        prop_assert_eq!(&split.to_tree(), item);
+                    }
+                }
+                _ => prop_assert!(parsed.object().is_none() && parsed.array().is_none()),
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(text) = parse(&bytes) {
+                let _ = text.object();
+                let _ = text.array();
+            }
+        }
+    }
+}

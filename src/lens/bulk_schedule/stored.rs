@@ -1,0 +1,155 @@
+//! The schedules as upstream keeps them, and the legacy view of them.
+
+use crate::disclosure::{How, Report};
+use crate::failure::Failure;
+use crate::json::{Object, Text};
+use crate::lens::invalid;
+
+use super::{HIDDEN, METADATA, manual};
+
+/// What a bulk sync has stored.
+#[derive(Debug)]
+pub(super) struct Stored<'a> {
+    /// `default_schedule`; none where upstream gives none.
+    pub default: Option<Object<'a>>,
+    /// `additional_schedules`, in order.
+    pub additional: Vec<Object<'a>>,
+}
+
+/// One stored schedule as a legacy client sees it.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    /// Which stored one it is.
+    pub entry: Entry,
+    /// What it covers: `none`, `incrementalFields`, `nonincrementalFields`.
+    pub item: String,
+    /// Its fields without what legacy cannot say.
+    pub schedule: Object<'a>,
+}
+
+/// Which of the stored schedules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// The default.
+    Default,
+    /// The additional one at this index.
+    Additional(usize),
+}
+
+impl<'a> Stored<'a> {
+    /// Reads the schedules of an upstream resource.
+    pub fn read(resource: &Object<'a>) -> Result<Self, Failure> {
+        let object = |text: &Text<'a>, pointer: &str| {
+            text.clone().into_object().ok_or_else(|| invalid(pointer, "an object"))
+        };
+        let default = resource
+            .present("default_schedule")
+            .map(|text| object(text, "/default_schedule"))
+            .transpose()?;
+        let additional = match resource.present("additional_schedules") {
+            Some(text) => text
+                .clone()
+                .into_array()
+                .ok_or_else(|| invalid("/additional_schedules", "an array"))?
+                .into_items(),
+            None => Vec::new(),
+        };
+        let additional = additional
+            .iter()
+            .map(|item| object(item, "/additional_schedules/*"))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { default, additional })
+    }
+
+    /// Whether the default never fires by itself and is therefore not shown among several.
+    fn default_is_silent(&self) -> bool {
+        self.default.as_ref().is_none_or(|default| {
+            default.get("frequency").is_some_and(|value| value.is_string("manual"))
+        })
+    }
+
+    /// Whether the legacy view has frequency `multi`.
+    pub fn is_multi(&self) -> bool {
+        !self.additional.is_empty()
+    }
+
+    /// What a legacy client sees, item by item.
+    pub fn items(&self) -> Vec<Shown<'a>> {
+        let default =
+            self.default.as_ref().filter(|_| !(self.is_multi() && self.default_is_silent()));
+        let default = default.map(|default| Shown {
+            entry: Entry::Default,
+            item: "none".to_owned(),
+            schedule: without_metadata(default),
+        });
+        let additional = self.additional.iter().enumerate().map(|(index, entry)| {
+            let mut schedule = without_metadata(entry);
+            let mode = schedule.remove("selective_mode");
+            for key in HIDDEN {
+                schedule.remove(key);
+            }
+            let item = mode
+                .and_then(|mode| mode.as_string().map(std::borrow::Cow::into_owned))
+                .unwrap_or_else(|| "none".to_owned());
+            Shown { entry: Entry::Additional(index), item, schedule }
+        });
+        default.into_iter().chain(additional).collect()
+    }
+
+    /// The legacy `schedule`.
+    pub fn show(&self, report: &mut Report) -> Text<'static> {
+        if !self.is_multi() {
+            return self.show_single(report);
+        }
+        let items = self.items();
+        report.took(match items.first().map(|item| item.entry) {
+            Some(Entry::Default) => "bulk_schedule.down.multi_with_default",
+            _ => "bulk_schedule.down.multi_without_default",
+        });
+        let mut schedules = Vec::with_capacity(items.len());
+        for (place, shown) in items.iter().enumerate() {
+            if self.hides_something(shown.entry) {
+                report.took("bulk_schedule.down.hidden");
+                report.note(How::Dropped, &format!("/schedule/multi/schedules/{place}"));
+            }
+            let mut item = Object::empty();
+            item.set("item", Text::string(&shown.item));
+            item.set("schedule", shown.schedule.to_text());
+            schedules.push(item);
+        }
+        let mut multi = Object::empty();
+        multi.set("type", Text::string("incremental"));
+        multi.set("schedules", super::list(&schedules));
+        let mut schedule = Object::empty();
+        schedule.set("frequency", Text::string("multi"));
+        schedule.set("multi", multi.to_text());
+        schedule.to_text()
+    }
+
+    fn show_single(&self, report: &mut Report) -> Text<'static> {
+        let Some(default) = &self.default else {
+            report.took("bulk_schedule.down.missing");
+            report.note(How::Synthesized, "/schedule");
+            return manual(None);
+        };
+        report.took("bulk_schedule.down.single");
+        without_metadata(default).to_text()
+    }
+
+    fn hides_something(&self, entry: Entry) -> bool {
+        let Entry::Additional(index) = entry else { return false };
+        let hidden = |entry: &Object<'_>| {
+            HIDDEN.iter().any(|key| entry.present(key).is_some_and(|value| !value.is_empty_array()))
+        };
+        self.additional.get(index).is_some_and(hidden)
+    }
+}
+
+fn without_metadata<'a>(schedule: &Object<'a>) -> Object<'a> {
+    let mut schedule = schedule.clone();
+    schedule.remove("id");
+    for key in METADATA {
+        schedule.remove(key);
+    }
+    schedule
+}

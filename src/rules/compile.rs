@@ -1,0 +1,415 @@
+//! From a rule file to a rule, with every mistake found on the way.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use http::Method;
+use toml::Spanned;
+
+use super::document::{CollectDocument, Document, FollowDocument, LensDocument, SendDocument};
+use super::finding::{Finding, Findings, nearest};
+use super::path::Path;
+use super::template::Template;
+use super::{Accept, CallerKind, Calls, Collect, Follow, Rule, Single};
+use crate::lens::{
+    Alias, At, BulkDiscover, BulkSchedule, Fixed, HiddenValue, Keep, Lens, Rename, Wrap,
+};
+
+/// The lenses that are written in Rust, by the name that rule files use.
+const CODED: [(&str, fn() -> Box<dyn Lens>); 2] =
+    [("bulk_schedule", || Box::new(BulkSchedule)), ("bulk_discover", || Box::new(BulkDiscover))];
+
+/// Compiles one rule file.
+pub(super) fn compile(file: &str, source: &str) -> Result<Rule, Vec<Finding>> {
+    let mut findings = Findings::new(file, source);
+    let document: Document = match toml::from_str(source) {
+        Ok(document) => document,
+        Err(error) => {
+            findings.add(
+                "",
+                error.span().unwrap_or(0..0),
+                error.message(),
+                Some("rewrite-rules/README.md lists every key"),
+            );
+            return Err(findings.into_vec());
+        }
+    };
+    let rule = Compiler { findings: &mut findings }.rule(file, document);
+    match rule {
+        Some(rule) if findings.is_empty() => Ok(rule),
+        _ => Err(findings.into_vec()),
+    }
+}
+
+/// Rules that match the same request.
+pub(super) fn overlaps(rules: &[Arc<Rule>]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let clash = rules.iter().take(index).find(|other| {
+            let same_shape = other.method == rule.method && shape(&other.path) == shape(&rule.path);
+            let shared = |callers: &Vec<CallerKind>| {
+                other
+                    .callers
+                    .as_ref()
+                    .is_none_or(|others| callers.iter().any(|kind| others.contains(kind)))
+            };
+            same_shape && rule.callers.as_ref().is_none_or(shared)
+        });
+        if let Some(other) = clash {
+            found.push(Finding {
+                file: format!("{}.toml", rule.id),
+                line: 1,
+                field: "match".to_owned(),
+                message: format!("matches the same requests as {}.toml", other.id),
+                hint: Some(
+                    "give the two rules different `match.callers`, or make them one".to_owned(),
+                ),
+            });
+        }
+    }
+    found
+}
+
+fn shape(path: &Template) -> String {
+    let variables: Vec<&str> = path.variables().collect();
+    variables
+        .iter()
+        .fold(path.source().to_owned(), |shape, name| shape.replace(&format!("{{{name}}}"), "{}"))
+}
+
+struct Compiler<'f, 's> {
+    findings: &'f mut Findings<'s>,
+}
+
+impl Compiler<'_, '_> {
+    fn rule(&mut self, file: &str, document: Document) -> Option<Rule> {
+        for (name, text) in [("summary", &document.summary), ("why", &document.why)] {
+            if text.get_ref().trim().is_empty() {
+                self.findings.add(
+                    name,
+                    text.span(),
+                    "is empty",
+                    Some("say it in a sentence: callers and colleagues read it"),
+                );
+            }
+        }
+        let method = self.method("match.method", &document.matches.method);
+        let path = self.template("match.path", &document.matches.path, &[]);
+        let callers = document.matches.callers.as_ref().map(|callers| self.callers(callers));
+        let mut bound: Vec<String> = path
+            .iter()
+            .flat_map(|path| path.variables().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        for (field, name) in
+            [("own_organization", &document.own_organization), ("owner_of", &document.owner_of)]
+        {
+            if let Some(name) = name.as_ref().filter(|name| !bound.contains(name.get_ref())) {
+                let message = format!("`{}` is not a variable of match.path", name.get_ref());
+                self.findings.add(
+                    field,
+                    name.span(),
+                    message,
+                    Some("name one of the variables in match.path, without braces"),
+                );
+            }
+        }
+        if document.owner_of.is_some() {
+            bound.push("owner".to_owned());
+        }
+        let calls = self.calls(&document, &bound, method.as_ref(), path.as_ref());
+        let resource = document.response.resource.as_ref();
+        let resource = match resource {
+            Some(resource) => self.path("response.resource", resource),
+            None => Path::parse("$").ok(),
+        };
+        let mut lenses = Vec::new();
+        let mut envelope_lenses = Vec::new();
+        for lens in document.lens {
+            let is_envelope = lens.get_ref().wrap.is_some();
+            if let Some(lens) = self.lens(lens) {
+                if is_envelope { envelope_lenses.push(lens) } else { lenses.push(lens) }
+            }
+        }
+        Some(Rule {
+            id: file.trim_end_matches(".toml").replace('\\', "/"),
+            summary: document.summary.into_inner(),
+            why: document.why.into_inner().trim().to_owned(),
+            closes: document.closes.into_iter().map(Spanned::into_inner).collect(),
+            method: method?,
+            path: path?,
+            except: document.matches.except,
+            callers,
+            own_organization: document.own_organization.map(Spanned::into_inner),
+            owner_of: document.owner_of.map(Spanned::into_inner),
+            accept: document
+                .accept
+                .into_iter()
+                .map(|accept| Accept {
+                    field: accept.field.into_inner(),
+                    values: accept.values,
+                    instead: accept.instead,
+                })
+                .collect(),
+            drop_query: document.query.drop,
+            calls: calls?,
+            resource: resource?,
+            renamed: document.errors.rename.into_iter().collect(),
+            lenses,
+            envelope_lenses,
+        })
+    }
+
+    fn calls(
+        &mut self,
+        document: &Document,
+        bound: &[String],
+        method: Option<&Method>,
+        path: Option<&Template>,
+    ) -> Option<Calls> {
+        match (&document.send, &document.collect) {
+            (Some(send), None) => {
+                if let Some(complete) = &document.complete {
+                    self.findings.add(
+                        "complete",
+                        complete.path.span(),
+                        "needs [collect]",
+                        Some("[complete] reads each item of a collected list"),
+                    );
+                }
+                self.single(document, send, bound, method)
+            }
+            (None, Some(collect)) => self.collect(document, collect, bound, path),
+            _ => {
+                let span = document.matches.path.span();
+                self.findings.add(
+                    "",
+                    span,
+                    "the rule needs exactly one of [send] and [collect]",
+                    Some("[send] makes one request, [collect] walks a list"),
+                );
+                None
+            }
+        }
+    }
+
+    fn single(
+        &mut self,
+        document: &Document,
+        send: &SendDocument,
+        bound: &[String],
+        method: Option<&Method>,
+    ) -> Option<Calls> {
+        let read = document.read.as_ref().map(|read| {
+            (self.template("read.path", &read.path, bound), self.path("read.take", &read.take))
+        });
+        let own_method = send.method.as_ref().map(|method| self.method("send.method", method));
+        let path = self.template("send.path", &send.path, bound);
+        let follow = document.follow.as_ref().map(|follow| self.follow(follow, bound));
+        Some(Calls::Single(Box::new(Single {
+            read: read.map(|(path, take)| Some((path?, take?))).unwrap_or_default(),
+            method: own_method.unwrap_or_else(|| method.cloned())?,
+            path: path?,
+            body: send.body,
+            idempotency_key: send.idempotency_key,
+            follow: follow.unwrap_or_default(),
+        })))
+    }
+
+    fn follow(&mut self, follow: &FollowDocument, bound: &[String]) -> Option<Follow> {
+        let path = self.template("follow.path", &follow.path, bound);
+        let settled = follow.settled.as_ref().map(|settled| {
+            (settled.status, self.path("follow.settled.at", &settled.at), settled.values.clone())
+        });
+        let fallback = serde_json::to_value(follow.fallback.get_ref());
+        if let Err(error) = &fallback {
+            self.findings.add(
+                "follow.fallback",
+                follow.fallback.span(),
+                format!("has no form in JSON: {error}"),
+                None,
+            );
+        }
+        Some(Follow {
+            path: path?,
+            settled: settled.and_then(|(status, path, values)| Some((status, path?, values))),
+            fallback: fallback.ok()?,
+            synthesized: follow.synthesized.clone(),
+        })
+    }
+
+    fn collect(
+        &mut self,
+        document: &Document,
+        collect: &CollectDocument,
+        bound: &[String],
+        path: Option<&Template>,
+    ) -> Option<Calls> {
+        let items = self.path("collect.items", &collect.items);
+        let key = items.as_ref().and_then(Path::as_key).map(str::to_owned);
+        if items.is_some() && key.is_none() {
+            self.findings.add(
+                "collect.items",
+                collect.items.span(),
+                "must be a member of the page",
+                Some("write it like `$.data`"),
+            );
+        }
+        let next = self.path("collect.next", &collect.next);
+        let unique = collect.unique.as_ref().map(|unique| self.path("collect.unique", unique));
+        let complete = document.complete.as_ref().map(|complete| {
+            let path = self.template("complete.path", &complete.path, bound);
+            (path, self.path("complete.take", &complete.take))
+        });
+        for (field, present) in
+            [("read", document.read.is_some()), ("follow", document.follow.is_some())]
+        {
+            if present {
+                self.findings.add(
+                    field,
+                    collect.items.span(),
+                    "does not go with [collect]",
+                    Some("[read] and [follow] belong to [send]"),
+                );
+            }
+        }
+        Some(Calls::Collect(Box::new(Collect {
+            path: path?.clone(),
+            items: key?,
+            next: next?,
+            token_query: collect.as_query.clone(),
+            page_size: (collect.page_size.query.clone(), collect.page_size.value),
+            drop: collect.drop.clone(),
+            unique: unique.unwrap_or_default(),
+            complete: complete.map(|(path, take)| Some((path?, take?))).unwrap_or_default(),
+        })))
+    }
+
+    fn lens(&mut self, lens: Spanned<LensDocument>) -> Option<Box<dyn Lens>> {
+        let span = lens.span();
+        let lens = lens.into_inner();
+        let at = match &lens.at {
+            Some(at) => Some(self.path("lens.at", at)?),
+            None => None,
+        };
+        let mut kinds: Vec<Box<dyn Lens>> = Vec::new();
+        if let Some(code) = &lens.code {
+            kinds.push(self.coded(code)?);
+        }
+        kinds.extend(lens.rename.map(|pair| {
+            Box::new(Rename { legacy: pair.legacy, upstream: pair.upstream }) as Box<dyn Lens>
+        }));
+        kinds.extend(lens.alias.map(|alias| {
+            Box::new(Alias { field: alias.field, also: alias.also }) as Box<dyn Lens>
+        }));
+        kinds.extend(lens.hidden_value.map(|own| {
+            Box::new(HiddenValue { field: own.field, upstream: own.upstream, legacy: own.legacy })
+                as Box<dyn Lens>
+        }));
+        kinds.extend(lens.fixed.map(|fixed| {
+            Box::new(Fixed { field: fixed.field, instead: fixed.instead }) as Box<dyn Lens>
+        }));
+        kinds.extend(lens.keep.map(|fields| Box::new(Keep { fields }) as Box<dyn Lens>));
+        kinds.extend(lens.wrap.map(|field| Box::new(Wrap { field }) as Box<dyn Lens>));
+        let count = kinds.len();
+        let Some(kind) = kinds.pop().filter(|_| count == 1) else {
+            let message = format!("has {count} kinds of lens, not one");
+            self.findings.add("lens", span, message, Some("write one [[lens]] for each of `code`, `rename`, `alias`, `hidden_value`, `fixed`, `keep`, `wrap`"));
+            return None;
+        };
+        Some(match at {
+            Some(path) if !path.is_root() => Box::new(At { path, lens: kind }),
+            _ => kind,
+        })
+    }
+
+    fn coded(&mut self, code: &Spanned<String>) -> Option<Box<dyn Lens>> {
+        let name = code.get_ref();
+        let found = CODED.iter().find(|(known, _)| known == name);
+        if found.is_none() {
+            let known = CODED.map(|(known, _)| known);
+            let hint = nearest(name, known).map_or_else(
+                || format!("known: {}", known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.findings.add(
+                "lens.code",
+                code.span(),
+                format!("no lens is called `{name}`"),
+                Some(&hint),
+            );
+        }
+        found.map(|(_, make)| make())
+    }
+
+    fn callers(&mut self, callers: &Spanned<Vec<String>>) -> Vec<CallerKind> {
+        let mut kinds = Vec::new();
+        for name in callers.get_ref() {
+            match CallerKind::parse(name) {
+                Some(kind) => kinds.push(kind),
+                None => self.findings.add(
+                    "match.callers",
+                    callers.span(),
+                    format!("`{name}` is no kind of caller"),
+                    Some("`user`, `organization` or `partner`"),
+                ),
+            }
+        }
+        kinds
+    }
+
+    fn method(&mut self, field: &str, text: &Spanned<String>) -> Option<Method> {
+        const KNOWN: [Method; 5] =
+            [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        let found = KNOWN.into_iter().find(|method| method.as_str() == text.get_ref());
+        if found.is_none() {
+            self.findings.add(
+                field,
+                text.span(),
+                format!("`{}` is not a method", text.get_ref()),
+                Some("GET, POST, PUT, PATCH or DELETE, in capitals"),
+            );
+        }
+        found
+    }
+
+    /// A template whose variables are all among `bound`; with `bound` empty, any.
+    fn template(
+        &mut self,
+        field: &str,
+        text: &Spanned<String>,
+        bound: &[String],
+    ) -> Option<Template> {
+        let template = self.parsed(field, text.span(), Template::parse(text.get_ref()))?;
+        let binds = field == "match.path";
+        let unbound = template
+            .variables()
+            .find(|name| !binds && !name.starts_with('$') && !bound.iter().any(|own| own == name));
+        if let Some(name) = unbound {
+            let hint = format!(
+                "match.path binds: {}",
+                if bound.is_empty() { "nothing".to_owned() } else { bound.join(", ") }
+            );
+            self.findings.add(
+                field,
+                text.span(),
+                format!("nothing binds the variable `{{{name}}}`"),
+                Some(&hint),
+            );
+            return None;
+        }
+        Some(template)
+    }
+
+    fn path(&mut self, field: &str, text: &Spanned<String>) -> Option<Path> {
+        self.parsed(field, text.span(), Path::parse(text.get_ref()))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        field: &str,
+        span: Range<usize>,
+        result: Result<T, String>,
+    ) -> Option<T> {
+        result.map_err(|why| self.findings.add(field, span, why, None)).ok()
+    }
+}

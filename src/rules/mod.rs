@@ -1,0 +1,436 @@
+//! Rule files and what they compile to.
+//!
+//! A rule is one operation of the legacy contract and everything the shim does about it: which
+//! requests it matches, the upstream calls, and the lenses for the data. Everything is parsed and
+//! checked while rules load ([`Rules::load`]); nothing in here does I/O while serving.
+
+mod compile;
+pub mod document;
+mod finding;
+pub mod path;
+pub mod template;
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use http::Method;
+use include_dir::{Dir, include_dir};
+
+pub use finding::Finding;
+
+use crate::lens::Lens;
+use path::Path;
+use template::{Bindings, Template};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
+
+/// The rules of a deployment.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    rules: Vec<Arc<Rule>>,
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// The file's path without its extension, such as `bulk_sync/create`.
+    pub id: String,
+    /// What it does, in one line.
+    pub summary: String,
+    /// Why.
+    pub why: String,
+    /// The contract differences that it answers for.
+    pub closes: Vec<String>,
+    /// The legacy method.
+    pub method: Method,
+    /// The legacy path.
+    pub path: Template,
+    /// Paths that the template matches too and that are other operations.
+    pub except: Vec<String>,
+    /// The kinds of caller it is for; none means all.
+    pub callers: Option<Vec<CallerKind>>,
+    /// The path parameter that has to be the caller's own organization.
+    pub own_organization: Option<String>,
+    /// The path parameter with the connection whose owner is bound as `owner`.
+    pub owner_of: Option<String>,
+    /// Values that the body has to have.
+    pub accept: Vec<Accept>,
+    /// Query parameters that do not go up.
+    pub drop_query: Vec<String>,
+    /// Which calls are made.
+    pub calls: Calls,
+    /// Where resources stand in the answer.
+    pub resource: Path,
+    /// Upstream's names and the legacy ones, for error messages.
+    pub renamed: Vec<(String, String)>,
+    /// The lenses of the resource, in the order of `up`.
+    pub lenses: Vec<Box<dyn Lens>>,
+    /// The lenses of the answer as a whole.
+    pub envelope_lenses: Vec<Box<dyn Lens>>,
+}
+
+impl Rule {
+    fn is_except(&self, path: &str) -> bool {
+        !self.except.is_empty()
+            && self.except.iter().any(|except| *except == template::decoded(path))
+    }
+
+    /// Whether `up` has anything to do with the body.
+    pub fn reads_body(&self) -> bool {
+        match &self.calls {
+            Calls::Single(single) => {
+                !self.accept.is_empty() || (single.body && !self.lenses.is_empty())
+            }
+            Calls::Collect(_) => false,
+        }
+    }
+}
+
+/// The kinds of credential that rules tell apart (`GET /api/me`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallerKind {
+    /// A user's key.
+    User,
+    /// An organization's key.
+    Organization,
+    /// A partner's key, or the system's, which is treated alike.
+    Partner,
+}
+
+impl CallerKind {
+    /// The name in rule files and on the command line.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Organization => "organization",
+            Self::Partner => "partner",
+        }
+    }
+
+    /// The kind with a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::User, Self::Organization, Self::Partner].into_iter().find(|kind| kind.text() == text)
+    }
+}
+
+/// A value that the body has to have.
+#[derive(Debug)]
+pub struct Accept {
+    /// The key.
+    pub field: String,
+    /// The values with a counterpart.
+    pub values: Vec<String>,
+    /// What to do instead.
+    pub instead: String,
+}
+
+/// The upstream calls of a rule.
+#[derive(Debug)]
+pub enum Calls {
+    /// One request, perhaps with a read before and another after it.
+    Single(Box<Single>),
+    /// A list, walked page by page, perhaps with a read for each item.
+    Collect(Box<Collect>),
+}
+
+/// One request, perhaps with a read before and another after it.
+#[derive(Debug)]
+pub struct Single {
+    /// The current resource, read first.
+    pub read: Option<(Template, Path)>,
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: Template,
+    /// Whether the translated body goes along.
+    pub body: bool,
+    /// Whether it gets an `Idempotency-Key`.
+    pub idempotency_key: bool,
+    /// The read that answers.
+    pub follow: Option<Follow>,
+}
+
+/// The read that answers in place of the request sent.
+#[derive(Debug)]
+pub struct Follow {
+    /// Its path.
+    pub path: Template,
+    /// When a refusal is a success after all: its status, where the state stands, the states.
+    pub settled: Option<(u16, Path, Vec<String>)>,
+    /// The answer where the read fails after the request was accepted.
+    pub fallback: serde_json::Value,
+    /// The pointers of `fallback` that are made up.
+    pub synthesized: Vec<String>,
+}
+
+/// A list, walked page by page.
+#[derive(Debug)]
+pub struct Collect {
+    /// The path of the list.
+    pub path: Template,
+    /// The member of a page that holds its items.
+    pub items: String,
+    /// Where the token of the next page stands.
+    pub next: Path,
+    /// The query parameter for the token.
+    pub token_query: String,
+    /// The query parameter and the value for the size of a page.
+    pub page_size: (String, u32),
+    /// The members of the answer that only speak of pages.
+    pub drop: Vec<String>,
+    /// What identifies an item.
+    pub unique: Option<Path>,
+    /// The read that completes an item, and where the item stands in its answer.
+    pub complete: Option<(Template, Path)>,
+}
+
+impl Rules {
+    /// The rules that are part of the binary.
+    ///
+    /// # Errors
+    /// A defect; the tests load them.
+    pub fn embedded() -> Result<Self, Vec<Finding>> {
+        let mut files = Vec::new();
+        embedded_files(&EMBEDDED, &mut files);
+        Self::compile(&files)
+    }
+
+    /// The rules of a folder, or the embedded ones.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn load(folder: Option<&FilePath>) -> Result<Self, Vec<Finding>> {
+        let Some(folder) = folder else { return Self::embedded() };
+        let mut files = Vec::new();
+        read_folder(folder, folder, &mut files).map_err(|finding| vec![finding])?;
+        if files.is_empty() {
+            let message = "the folder has no rule files".to_owned();
+            let hint = Some(
+                "a rule is a file `RESOURCE/OPERATION.toml`; see rewrite-rules/README.md"
+                    .to_owned(),
+            );
+            return Err(vec![Finding {
+                file: folder.display().to_string(),
+                line: 1,
+                field: String::new(),
+                message,
+                hint,
+            }]);
+        }
+        Self::compile(&files)
+    }
+
+    /// Compiles files given as path and text.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn compile(files: &[(String, String)]) -> Result<Self, Vec<Finding>> {
+        let mut rules: Vec<Arc<Rule>> = Vec::new();
+        let mut findings = Vec::new();
+        for (file, source) in files {
+            match compile::compile(file, source) {
+                Ok(rule) => rules.push(Arc::new(rule)),
+                Err(found) => findings.extend(found),
+            }
+        }
+        findings.extend(compile::overlaps(&rules));
+        // Where several templates match, the most particular one does: literals before variables.
+        rules.sort_by(|left, right| {
+            right
+                .path
+                .specificity()
+                .cmp(&left.path.specificity())
+                .then_with(|| left.id.cmp(&right.id))
+        });
+        if findings.is_empty() { Ok(Self { rules }) } else { Err(findings) }
+    }
+
+    /// Every rule.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.rules.iter()
+    }
+
+    /// The rules for a request, whoever calls: those of the most particular path that matches.
+    pub fn candidates(&self, method: &Method, path: &str) -> Candidates {
+        // A client that adds a slash means the same operation.
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        let mut candidates = Candidates::default();
+        for rule in self.rules.iter().filter(|rule| rule.method == *method && !rule.is_except(path))
+        {
+            if let Some((first, _)) = candidates.rules.first() {
+                if first.path == rule.path {
+                    candidates.rules.push((rule.clone(), candidates.bindings.clone()));
+                }
+            } else if let Some(bindings) = rule.path.bind(path) {
+                candidates.bindings.clone_from(&bindings);
+                candidates.rules.push((rule.clone(), bindings));
+            }
+        }
+        candidates
+    }
+}
+
+/// The rules that a request may come under, depending on who calls.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    rules: Vec<(Arc<Rule>, Bindings)>,
+    bindings: Bindings,
+}
+
+impl Candidates {
+    /// Whether no rule names the operation.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Whether the caller's kind decides.
+    pub fn depend_on_caller(&self) -> bool {
+        self.rules.iter().any(|(rule, _)| rule.callers.is_some())
+    }
+
+    /// The rule for a kind of caller, or for anybody where the kind is not known.
+    pub fn for_caller(self, kind: Option<CallerKind>) -> Option<(Arc<Rule>, Bindings)> {
+        self.rules.into_iter().find(|(rule, _)| match (&rule.callers, kind) {
+            (None, _) => true,
+            (Some(callers), Some(kind)) => callers.contains(&kind),
+            (Some(_), None) => false,
+        })
+    }
+}
+
+fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {
+    for file in folder.files() {
+        let path = file.path().to_string_lossy().into_owned();
+        if let (true, Some(text)) = (path.ends_with(".toml"), file.contents_utf8()) {
+            files.push((path, text.to_owned()));
+        }
+    }
+    for inner in folder.dirs() {
+        embedded_files(inner, files);
+    }
+}
+
+fn read_folder(
+    root: &FilePath,
+    folder: &FilePath,
+    files: &mut Vec<(String, String)>,
+) -> Result<(), Finding> {
+    let unreadable = |path: &FilePath, error: std::io::Error| Finding {
+        file: path.display().to_string(),
+        line: 1,
+        field: String::new(),
+        message: format!("cannot be read: {error}"),
+        hint: None,
+    };
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        if path.is_dir() {
+            read_folder(root, &path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            files.push((name, text));
+        }
+    }
+    files.sort();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_rules_compile() {
+        let rules = Rules::embedded().unwrap_or_else(|findings| {
+            panic!("{}", findings.iter().map(|finding| format!("{finding}\n")).collect::<String>())
+        });
+        assert!(rules.iter().count() >= 15);
+    }
+
+    fn findings(text: &str) -> Vec<String> {
+        let result = Rules::compile(&[("x/y.toml".to_owned(), text.to_owned())]);
+        result
+            .map(|_| Vec::new())
+            .unwrap_or_else(|found| found.iter().map(ToString::to_string).collect())
+    }
+
+    const GOOD: &str = "summary = \"s\"\nwhy = \"w\"\n[match]\nmethod = \"GET\"\npath = \"/a/{id}\"\n[send]\npath = \"/b/{id}\"\n";
+
+    #[test]
+    fn mistakes_name_line_field_and_remedy() {
+        assert_eq!(findings(GOOD), Vec::<String>::new());
+        for (from, to, expected) in [
+            ("\"GET\"", "\"get\"", "x/y.toml:4: match.method: `get` is not a method\n  hint: GET"),
+            (
+                "/b/{id}",
+                "/b/{di}",
+                "x/y.toml:7: send.path: nothing binds the variable `{di}`\n  hint: match.path binds: id",
+            ),
+            ("[send]", "[sned]", "x/y.toml:6: unknown field `sned`"),
+            ("why = \"w\"", "why = \" \"", "x/y.toml:2: why: is empty"),
+            (
+                "[send]",
+                "[response]\nresource = \"data[\"\n[send]",
+                "x/y.toml:7: response.resource: is not a JSONPath",
+            ),
+            (
+                "[send]",
+                "[[lens]]\ncode = \"bulk_shedule\"\n[send]",
+                "x/y.toml:7: lens.code: no lens is called `bulk_shedule`\n  hint: did you mean `bulk_schedule`?",
+            ),
+            ("[send]", "[[lens]]\n[send]", "lens: has 0 kinds of lens"),
+            (
+                "[match]",
+                "own_organization = \"org\"\n[match]",
+                "x/y.toml:3: own_organization: `org` is not a variable",
+            ),
+        ] {
+            let found = findings(&GOOD.replacen(from, to, 1));
+            assert!(found.iter().any(|text| text.contains(expected)), "{to}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn two_rules_for_one_request_are_a_mistake() {
+        let files = [
+            ("a.toml".to_owned(), GOOD.to_owned()),
+            ("b.toml".to_owned(), GOOD.replace("{id}", "{other}")),
+        ];
+        let found = Rules::compile(&files).unwrap_err();
+        assert!(
+            found.iter().any(|finding| finding.message.contains("same requests as")),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn each_operation_of_the_legacy_contract_meets_its_own_rule_or_none() {
+        let rules = Rules::embedded().unwrap();
+        let contract = crate::contract::Contract::of(crate::contract::Version::Legacy);
+        for operation in contract.operations() {
+            let path = operation
+                .template
+                .split('/')
+                .map(|part| if part.starts_with('{') { "x-1" } else { part })
+                .collect::<Vec<_>>()
+                .join("/");
+            for (rule, _) in rules.candidates(&operation.method.parse().unwrap(), &path).rules {
+                assert_eq!(
+                    shape(rule.path.source()),
+                    shape(&operation.template),
+                    "{} catches {}",
+                    rule.id,
+                    operation.id
+                );
+            }
+        }
+    }
+
+    fn shape(path: &str) -> String {
+        path.split('/')
+            .map(|part| if part.starts_with('{') { "{}" } else { part })
+            .collect::<Vec<_>>()
+            .join("/")
+    }
+}
