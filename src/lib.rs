@@ -5,6 +5,7 @@ pub mod caller;
 pub mod check;
 pub mod cli;
 pub mod contract;
+pub mod demo;
 pub mod disclosure;
 pub mod emulator;
 pub mod exchange;

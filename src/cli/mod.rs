@@ -5,9 +5,14 @@
 mod flags;
 pub mod healthcheck;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use flags::Flags;
+
+use crate::settings;
 
 /// Lets unmodified clients of Polytomic's REST API 2024-02-08 work against 2025-09-18.
 #[derive(Parser)]
@@ -36,6 +41,14 @@ pub enum Command {
     /// Run the proxy until SIGTERM or SIGINT.
     #[command(after_help = SERVE_EXAMPLES, after_long_help = SERVE_EXAMPLES)]
     Serve(Flags),
+    /// Run a shim and an emulated upstream in one process, and print what to try.
+    ///
+    /// Takes the settings of `serve`; `upstream` is the emulator, whatever is configured.
+    #[command(after_help = DEMO_EXAMPLES, after_long_help = DEMO_EXAMPLES)]
+    Demo(Flags),
+    /// Run the emulated upstream alone: both versions of the API, with the demo's data.
+    #[command(after_help = EMULATOR_EXAMPLES, after_long_help = EMULATOR_EXAMPLES)]
+    Emulator(EmulatorArguments),
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck(Flags),
@@ -54,11 +67,35 @@ Examples:
   polytomic-shim serve --upstream https://polytomic.internal --upstream-ca ca.pem
   SHIM_CALLER_KIND=partner polytomic-shim serve";
 
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim demo
+  polytomic-shim demo --listen 127.0.0.1:0 --admin 127.0.0.1:0";
+
+const EMULATOR_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim emulator
+  polytomic-shim emulator --listen 127.0.0.1:9090 --latency 20ms --model-syncs 500";
+
 const HEALTHCHECK_EXAMPLES: &str = "\
 Examples:
   polytomic-shim healthcheck
   polytomic-shim healthcheck --admin 127.0.0.1:9000
   HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
+
+/// How the emulator runs.
+#[derive(Args)]
+pub struct EmulatorArguments {
+    /// Where it listens; port 0 picks a free port, which is printed.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// How long it waits before each answer.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = settings::duration)]
+    pub latency: Duration,
+    /// How many model syncs organization A has, at least 20.
+    #[arg(long, value_name = "COUNT", default_value_t = 120)]
+    pub model_syncs: usize,
+}
 
 /// How the table of settings is printed.
 #[derive(Clone, Copy, ValueEnum)]

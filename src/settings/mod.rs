@@ -83,6 +83,12 @@ table::settings! {
     drain: Duration = "25s", "DURATION", values::duration_or_none;
 }
 
+/// Parses a duration the way settings are written, such as `250ms`; zero is allowed. The error is
+/// a sentence for people.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    values::duration_or_none(text).map_err(|problem| problem.message)
+}
+
 impl Settings {
     /// Reads all sources. `flags` holds setting names (`config` included) with their values;
     /// `environment` is what [`std::env::vars_os`] gives.

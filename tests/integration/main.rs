@@ -1,6 +1,7 @@
 //! The proxy over real sockets on loopback, against scripted upstreams.
 
 mod call;
+mod demo;
 mod destination;
 mod failures;
 mod headers;

@@ -156,3 +156,25 @@ async fn a_length_that_is_said_twice_is_said_once() {
     assert_eq!(text.matches("content-length: 2\r\n").count(), 1, "{text}");
     assert!(text.ends_with("\r\n\r\nok"), "{text}");
 }
+
+#[tokio::test]
+async fn requests_have_a_body_exactly_if_the_client_sent_one() {
+    let mut upstream = Upstream::start(|_| answer(200, &[], "")).await;
+    let shim = Shim::start(&upstream.origin, &[]).await;
+    for (request, length, body) in [
+        ("GET / HTTP/1.1\r\n\r\n", None, ""),
+        ("POST / HTTP/1.1\r\n\r\n", None, ""),
+        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", Some("0"), ""),
+        ("DELETE / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", Some("2"), "{}"),
+        ("GET / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", Some("2"), "{}"),
+        ("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", None, "{}"),
+    ] {
+        let request = request.replacen("\r\n", "\r\nHost: x\r\nConnection: close\r\n", 1);
+        assert!(raw(shim.address, &request).await.starts_with("HTTP/1.1 200 OK\r\n"), "{request}");
+        let seen = upstream.next().await;
+        let sent = seen.headers().get("content-length").map(|value| value.to_str().unwrap());
+        assert_eq!((sent, &seen.body()[..]), (length, body.as_bytes()), "{request}");
+        let chunked = seen.headers().get("transfer-encoding").is_some();
+        assert_eq!(chunked, !body.is_empty() && length.is_none(), "{request}");
+    }
+}

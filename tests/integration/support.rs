@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -210,17 +210,25 @@ pub struct Process {
     pub child: Child,
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    pub output: ChildStdout,
 }
 
 impl Process {
     /// Starts the program in front of `upstream` and reads both addresses from its first log line.
     pub fn start(upstream: &str, flags: &[&str]) -> Self {
+        Self::run(&[&["serve", "--upstream", upstream], flags].concat())
+    }
+
+    /// Starts the program with a command that serves.
+    pub fn run(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_polytomic-shim"))
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", upstream])
-            .args(flags)
+            .args(arguments)
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let output = child.stdout.take().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         // A full pipe would stop the program.
@@ -229,7 +237,7 @@ impl Process {
             let (_, rest) = first.split_once(name).unwrap_or_else(|| panic!("{first}"));
             rest.split(' ').next().unwrap().parse().unwrap()
         };
-        Self { child, address: field(" listen="), admin: field(" admin=") }
+        Self { child, address: field(" listen="), admin: field(" admin="), output }
     }
 
     /// Sends a signal, such as `TERM`.
