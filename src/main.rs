@@ -45,7 +45,7 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
         let rules = Rules::load(settings.rules.as_deref()).map_err(check::describe)?;
         let client = UpstreamClient::new(&settings).map_err(|error| error.to_string())?;
         let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
-        listeners.announce(&settings);
+        listeners.announce(&settings, client.roots());
         let handler = Translator::new(client, rules, &settings);
         readiness.ready();
         Ok::<_, String>(server::serve(&settings, listeners, handler, readiness, stop).await)

@@ -15,6 +15,7 @@ mod schema;
 mod template;
 
 pub use operation::Operation;
+pub use query::pairs as query_pairs;
 
 use template::Template;
 

@@ -133,7 +133,7 @@ pub(crate) fn check(parameters: &[Parameter], raw_query: Option<&str>) -> Vec<Fi
 }
 
 /// The decoded `name=value` pairs of a query string, in order; `+` is a space.
-pub(crate) fn pairs(raw_query: &str) -> Vec<(String, String)> {
+pub fn pairs(raw_query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8_lossy().into_owned()

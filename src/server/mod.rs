@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::passthrough::{Body, respond};
 use crate::reply::reply;
 use crate::settings::Settings;
+use crate::upstream::Roots;
 
 /// Answers requests. There is no error: what goes wrong becomes an answer, by [`answer`].
 ///
@@ -64,10 +65,10 @@ impl Listeners {
     }
 
     /// Writes the first log line, which tells both addresses.
-    pub fn announce(&self, settings: &Settings) {
+    pub fn announce(&self, settings: &Settings, roots: Roots) {
         let Ok((listen, admin)) = self.addresses() else { return };
-        let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(%listen, %admin, upstream = %settings.upstream, version, "listening");
+        let (upstream, version) = (&settings.upstream, env!("CARGO_PKG_VERSION"));
+        tracing::info!(%listen, %admin, %upstream, ?roots, version, "listening");
     }
 }
 

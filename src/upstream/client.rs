@@ -40,6 +40,8 @@ struct Shared {
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
     upstream_timeout: Duration,
+    // How late a timeout of a request with a body may be noticed.
+    look: Duration,
     max_body: usize,
 }
 
@@ -81,6 +83,7 @@ impl UpstreamClient {
             trusted_proxies: settings.trusted_proxies.clone(),
             request_timeout: settings.request_timeout,
             upstream_timeout: settings.upstream_timeout,
+            look: settings.request_timeout.min(settings.upstream_timeout) / 4,
             max_body: settings.max_upstream_body,
         })))
     }
@@ -110,14 +113,14 @@ impl UpstreamClient {
         let started = Instant::now();
         let mut response = std::pin::pin!(self.0.client.request(request));
         let response = loop {
-            let (until, _) = self.patience(started, progress.as_deref());
-            if let Ok(response) = tokio::time::timeout_at(until, response.as_mut()).await {
-                break response.map_err(fault::classify)?;
-            }
-            // The body may have moved in the meantime, which starts the wait again.
             let (until, failure) = self.patience(started, progress.as_deref());
             if until <= Instant::now() {
                 return Err(SendError::PerhapsSent(failure()));
+            }
+            // While a body is sent, who is waited for changes without notice: look again soon.
+            let look = progress.as_ref().map_or(until, |_| until.min(Instant::now() + self.0.look));
+            if let Ok(response) = tokio::time::timeout_at(look, response.as_mut()).await {
+                break response.map_err(fault::classify)?;
             }
         };
         // Nothing that the shim sends asks for another protocol.

@@ -1,0 +1,367 @@
+//! The life of a request: version, route, credential, checks, handler, view.
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+
+use super::call::{Call, Failure, Outcome, Reply};
+use super::idempotency::Key;
+use super::{Emulator, Inner, Options, Seen, auth, view};
+use super::{
+    activity, bulk, connections, metadata, models, organizations, plain, proxying, schemas,
+    sharing, sync, users,
+};
+use crate::contract::{Contract, Finding, Found, Operation, Version};
+
+/// The most that a request's body may have.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// What went away with 2025-09-18, and what took its place.
+const REMOVED: [(&str, &str); 3] = [
+    (
+        "schedule",
+        "was removed in 2025-09-18, use default_schedule and additional_schedules",
+    ),
+    (
+        "discover",
+        "was removed in 2025-09-18, use automatically_add_new_objects and _fields",
+    ),
+    ("resync", "was removed in 2025-09-18, use resync_mode"),
+];
+
+pub(super) fn router(emulator: Emulator) -> Router {
+    Router::new()
+        .route("/_emulator/state", get(state))
+        .route("/_emulator/requests", get(requests))
+        .route("/_emulator/files/{*path}", get(file))
+        .fallback(api)
+        .with_state(emulator)
+}
+
+async fn state(State(emulator): State<Emulator>) -> Response {
+    axum::Json(emulator.state()).into_response()
+}
+
+async fn requests(State(emulator): State<Emulator>) -> Response {
+    axum::Json(emulator.requests()).into_response()
+}
+
+/// What a signed log address leads to.
+async fn file() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], "[]").into_response()
+}
+
+async fn api(State(emulator): State<Emulator>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let latency = emulator.options().latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let request = Incoming {
+        method: &head.method,
+        path: head.uri.path(),
+        query: head.uri.query(),
+        headers: &head.headers,
+        body: &body,
+    };
+    answer(&emulator, &request)
+}
+
+/// A request with its body read.
+struct Incoming<'a> {
+    method: &'a Method,
+    path: &'a str,
+    query: Option<&'a str>,
+    headers: &'a HeaderMap,
+    body: &'a Bytes,
+}
+
+impl Incoming<'_> {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+fn answer(emulator: &Emulator, request: &Incoming<'_>) -> Response {
+    let options = emulator.options();
+    let side = side(request, options);
+    let shown = *side.as_ref().unwrap_or(&Version::Upstream);
+    let mut inner = emulator.lock();
+    let outcome = side.and_then(|side| exchange(&mut inner, options, side, request));
+    let response = respond(shown, outcome, allowed(request, shown));
+    inner.remember(options, request, response.status().as_u16());
+    response
+}
+
+impl Inner {
+    fn remember(&mut self, options: &Options, request: &Incoming<'_>, status: u16) {
+        let query = request.query.map(|query| format!("?{query}"));
+        self.seen.push_back(Seen {
+            method: request.method.to_string(),
+            path: format!("{}{}", request.path, query.unwrap_or_default()),
+            version: request.header("x-polytomic-version").map(str::to_owned),
+            status,
+        });
+        while self.seen.len() > options.request_log {
+            self.seen.pop_front();
+        }
+    }
+}
+
+fn side(request: &Incoming<'_>, options: &Options) -> Result<Version, Failure> {
+    let Some(version) = request.headers.get("x-polytomic-version") else {
+        return Ok(Version::Upstream);
+    };
+    match version.to_str() {
+        Ok("2025-09-18") => Ok(Version::Upstream),
+        Ok("2024-02-08") if options.legacy_served => Ok(Version::Legacy),
+        _ => {
+            let message = "X-Polytomic-Version: this version is not served";
+            Err(Failure::new(400, "unsupported_version", message))
+        }
+    }
+}
+
+fn exchange(
+    inner: &mut Inner,
+    options: &Options,
+    side: Version,
+    request: &Incoming<'_>,
+) -> Outcome {
+    let found = route(side, request)?;
+    let caller = auth::authenticate(&inner.store, request.header("authorization"))?;
+    check_query(side, options, found.operation, request.query)?;
+    let body = read_body(side, options, found.operation, request.body)?;
+    let key = request
+        .header("idempotency-key")
+        .filter(|_| side == Version::Upstream && *request.method != Method::GET)
+        .map(|key| Key {
+            credential: caller.credential.clone(),
+            key: key.to_owned(),
+        });
+    let asked = format!(
+        "{} {}?{} {body}",
+        request.method,
+        request.path,
+        request.query.unwrap_or_default()
+    );
+    if let Some(key) = &key
+        && let Some(earlier) = inner.replays.earlier(key, &asked)?
+    {
+        return earlier;
+    }
+    let operation = found.operation;
+    let mark = inner.store.mark();
+    let mut call = Call {
+        store: &mut inner.store,
+        caller: &caller,
+        side,
+        operation,
+        path: found.parameters,
+        query: crate::contract::query_pairs(request.query.unwrap_or_default()),
+        body,
+        host: request.header("host").unwrap_or("localhost"),
+        page_limit: options.page_limit,
+    };
+    let mut outcome = dispatch(&mut call);
+    match &mut outcome {
+        Ok(reply) => {
+            if let Some(body) = &mut reply.body {
+                view::cut(operation, body);
+            }
+        }
+        Err(_) => inner.store.rewind(mark),
+    }
+    if let Some(key) = key {
+        inner.replays.keep(key, asked, outcome.clone());
+    }
+    outcome
+}
+
+fn route(side: Version, request: &Incoming<'_>) -> Result<Found<'static>, Failure> {
+    let contract = Contract::of(side);
+    if let Some(found) = contract.find(request.method.as_str(), request.path) {
+        return Ok(found);
+    }
+    if contract.methods(request.path).is_empty() {
+        return Err(Failure::not_found("route"));
+    }
+    let message = "the method is not allowed on this route";
+    Err(Failure::new(405, "method_not_allowed", message))
+}
+
+fn check_query(
+    side: Version,
+    options: &Options,
+    operation: &Operation,
+    query: Option<&str>,
+) -> Result<(), Failure> {
+    let mut findings = operation.check_query(query);
+    findings.retain(|finding| {
+        let name = finding.pointer.trim_start_matches('?');
+        let undeclared = !operation
+            .query_parameter_names()
+            .any(|declared| name.split('[').next() == Some(declared));
+        let lenient = side == Version::Legacy || options.undeclared_accepted;
+        // The one list that pages although its types do not say so.
+        let paging = operation.id == "bulk_sync.list" && ["limit", "page_token"].contains(&name);
+        !(undeclared && (lenient || paging))
+    });
+    refuse(400, &findings)
+}
+
+fn read_body(
+    side: Version,
+    options: &Options,
+    operation: &Operation,
+    raw: &Bytes,
+) -> Result<Value, Failure> {
+    let body: Option<Value> = match raw.is_empty() {
+        true => None,
+        false => Some(serde_json::from_slice(raw).map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            Failure::bad_request(format!("the body is not valid JSON at {place}"))
+        })?),
+    };
+    if side == Version::Legacy {
+        // Clients send bodies where the contract declares none, and the vendor ignores them.
+        let mut body = body.filter(|_| operation.request_schema().is_some());
+        if let Some(body) = &mut body {
+            earlier_spellings(operation, body);
+        }
+        refuse(422, &operation.check_request(body.as_ref()))?;
+        return Ok(body.unwrap_or_default());
+    }
+    if let Some(body) = &body {
+        refuse(422, &removed(operation, body))?;
+    }
+    let findings = if options.undeclared_accepted {
+        operation.check_request(body.as_ref())
+    } else {
+        operation.check_request_strict(body.as_ref())
+    };
+    refuse(422, &findings)?;
+    Ok(body.unwrap_or_default())
+}
+
+/// What released legacy clients send under another name: `organization_id` for the child
+/// organization of a shared connection (SDK 1.16), and two properties of schema configurations
+/// in camel case (SDK 1.5 to 1.9).
+fn earlier_spellings(operation: &Operation, body: &mut Value) {
+    let Some(body) = body.as_object_mut() else {
+        return;
+    };
+    if operation.id == "connections.create_shared_connection"
+        && !body.contains_key("child_organization_id")
+        && let Some(organization) = body.shift_remove("organization_id")
+    {
+        body.insert("child_organization_id".to_owned(), organization);
+    }
+    if !operation.id.starts_with("bulk_sync.") {
+        return;
+    }
+    let schemas = body.get_mut("schemas").and_then(Value::as_array_mut);
+    for schema in schemas.into_iter().flatten() {
+        let Some(schema) = schema.as_object_mut() else {
+            continue;
+        };
+        for (earlier, name) in [
+            ("partitionKey", "partition_key"),
+            ("trackingField", "tracking_field"),
+        ] {
+            if let Some(value) = schema.shift_remove(earlier) {
+                schema.entry(name).or_insert(value);
+            }
+        }
+    }
+}
+
+fn removed(operation: &Operation, body: &Value) -> Vec<Finding> {
+    if !["bulk_sync.create", "bulk_sync.update", "bulk_sync.start"].contains(&operation.id.as_str())
+    {
+        return Vec::new();
+    }
+    REMOVED
+        .iter()
+        .filter(|(name, _)| body.get(name).is_some())
+        .map(|(name, message)| Finding {
+            pointer: format!("/{name}"),
+            message: (*message).to_owned(),
+        })
+        .collect()
+}
+
+fn refuse(status: u16, findings: &[Finding]) -> Result<(), Failure> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::findings(status, findings))
+}
+
+fn dispatch(call: &mut Call<'_>) -> Outcome {
+    auth::handle(call)
+        .or_else(|| organizations::handle(call))
+        .or_else(|| users::handle(call))
+        .or_else(|| sharing::handle(call))
+        .or_else(|| connections::handle(call))
+        .or_else(|| proxying::handle(call))
+        .or_else(|| schemas::handle(call))
+        .or_else(|| metadata::handle(call))
+        .or_else(|| models::handle(call))
+        .or_else(|| sync::handle(call))
+        .or_else(|| bulk::handle(call))
+        .or_else(|| plain::handle(call))
+        .or_else(|| activity::handle(call))
+        .unwrap_or_else(|| Err(Failure::new(501, "not_implemented", "no handler")))
+}
+
+fn respond(side: Version, outcome: Outcome, allow: Option<String>) -> Response {
+    let reply = outcome.unwrap_or_else(|failure| Reply {
+        status: failure.status,
+        body: Some(failure.body(side)),
+        location: None,
+    });
+    let mut response = match reply.body {
+        Some(body) => axum::Json(body).into_response(),
+        None => Response::new(Body::empty()),
+    };
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert("x-polytomic-version", HeaderValue::from_static(side.date()));
+    let allow = allow.filter(|_| reply.status == 405);
+    for (name, value) in [(header::LOCATION, reply.location), (header::ALLOW, allow)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn allowed(request: &Incoming<'_>, side: Version) -> Option<String> {
+    let methods = Contract::of(side).methods(request.path);
+    (!methods.is_empty()).then(|| methods.join(", "))
+}
+
+/// The address of the emulator as the client sees it.
+pub(super) fn origin(call: &Call<'_>) -> String {
+    format!("http://{}", call.host)
+}
+
+/// Another origin that leads to the emulator all the same: that of signed log addresses.
+pub(super) fn file_origin(call: &Call<'_>) -> String {
+    let (name, port) = call.host.rsplit_once(':').unwrap_or((call.host, "80"));
+    let other = if name == "localhost" {
+        "127.0.0.1"
+    } else {
+        "localhost"
+    };
+    format!("http://{other}:{port}")
+}

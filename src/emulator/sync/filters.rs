@@ -1,0 +1,180 @@
+//! `model_filters` and `target_filters`, and the deprecated view of both: `filters` with
+//! `filter_logic` and `target.filter_logic`.
+
+use serde_json::{Value, json};
+
+use crate::emulator::call::Failure;
+use crate::emulator::json::{given, list, pick, put, text};
+
+/// The stored form of both kinds of filters.
+#[derive(Default)]
+pub(super) struct Filters {
+    pub(super) model: Option<Value>,
+    pub(super) target: Option<Value>,
+}
+
+impl Filters {
+    /// What a row stores.
+    pub(super) fn stored(row: &Value) -> Filters {
+        Filters {
+            model: given(row, "model_filters").cloned(),
+            target: given(row, "target_filters").cloned(),
+        }
+    }
+
+    /// What the deprecated properties of a body say. A condition of a model that does not say
+    /// which model is about that of the first mapped field.
+    pub(super) fn deprecated(body: &Value) -> Filters {
+        let model_id = list(body, "fields")
+            .first()
+            .map(|field| field["source"]["model_id"].clone());
+        let (mut model, mut target) = (Vec::new(), Vec::new());
+        for filter in list(body, "filters") {
+            if is_of_target(filter) {
+                target.push(target_condition(filter));
+            } else {
+                model.push(model_condition(filter, model_id.as_ref()));
+            }
+        }
+        Filters {
+            model: assemble(model, given(body, "filter_logic")),
+            target: assemble(target, given(&body["target"], "filter_logic")),
+        }
+    }
+
+    /// The filters of an upstream body. Where the new and the deprecated properties are both
+    /// there, they have to agree.
+    ///
+    /// # Errors
+    ///
+    /// 422 naming the deprecated property that contradicts.
+    pub(super) fn of_body(body: &Value) -> Result<Filters, Failure> {
+        let said = Filters::stored(body);
+        let deprecated = Filters::deprecated(body);
+        let with_filters = given(body, "filters").is_some();
+        let target = &body["target"];
+        for (new, old, logic, at) in [
+            (
+                &said.model,
+                &deprecated.model,
+                given(body, "filter_logic"),
+                "/filter_logic",
+            ),
+            (
+                &said.target,
+                &deprecated.target,
+                given(target, "filter_logic"),
+                "/target/filter_logic",
+            ),
+        ] {
+            let Some(new) = new else { continue };
+            if with_filters && !same_conditions(new, old.as_ref().unwrap_or(&Value::Null)) {
+                let message = "contradicts model_filters or target_filters";
+                return Err(Failure::invalid("/filters", message));
+            }
+            if logic.is_some_and(|logic| *logic != new["logic"]) {
+                let message = "contradicts the logic of model_filters or target_filters";
+                return Err(Failure::invalid(at, message));
+            }
+        }
+        Ok(Filters {
+            model: said.model.or(deprecated.model),
+            target: said.target.or(deprecated.target),
+        })
+    }
+
+    /// Sets the deprecated properties of a sync that is shown.
+    pub(super) fn show_deprecated(&self, shown: &mut Value) {
+        let mut filters = Vec::new();
+        for condition in conditions(self.model.as_ref()) {
+            let mut filter = pick(condition, &["function", "value", "label"]);
+            filter["field"] = condition["source"].clone();
+            filter["field_id"] = condition["source"]["field"].clone();
+            filter["field_type"] = json!("Model");
+            filters.push(filter);
+        }
+        for condition in conditions(self.target.as_ref()) {
+            let mut filter = pick(condition, &["function", "value", "label"]);
+            filter["field_id"] = condition["field"].clone();
+            filter["field_type"] = json!("Target");
+            put(
+                &mut filter,
+                "value_field",
+                given(condition, "value_source").cloned(),
+            );
+            filters.push(filter);
+        }
+        put(
+            shown,
+            "filters",
+            (!filters.is_empty()).then(|| json!(filters)),
+        );
+        put(shown, "filter_logic", logic(self.model.as_ref()));
+        if let Some(target) = shown.get_mut("target") {
+            put(target, "filter_logic", logic(self.target.as_ref()));
+        }
+    }
+}
+
+fn assemble(conditions: Vec<Value>, logic: Option<&Value>) -> Option<Value> {
+    if conditions.is_empty() && logic.is_none() {
+        return None;
+    }
+    let mut filters = json!({ "conditions": conditions });
+    put(&mut filters, "logic", logic.cloned());
+    Some(filters)
+}
+
+fn is_of_target(filter: &Value) -> bool {
+    match text(filter, "field_type") {
+        "Target" => true,
+        "Model" => false,
+        _ => given(filter, "field").is_none(),
+    }
+}
+
+fn model_condition(filter: &Value, model_id: Option<&Value>) -> Value {
+    let mut condition = pick(filter, &["function", "value", "label"]);
+    condition["source"] = given(filter, "field").cloned().unwrap_or_else(
+        || json!({ "field": text(filter, "field_id"), "model_id": model_id.unwrap_or(&json!("")) }),
+    );
+    condition
+}
+
+fn target_condition(filter: &Value) -> Value {
+    let mut condition = pick(filter, &["function", "value", "label"]);
+    let field = given(filter, "field_id").unwrap_or(&filter["field"]["field"]);
+    condition["field"] = field.clone();
+    put(
+        &mut condition,
+        "value_source",
+        given(filter, "value_field").cloned(),
+    );
+    condition
+}
+
+/// Whether both say the same. `value_source` counts only where both have one: a legacy view
+/// cannot show it.
+fn same_conditions(new: &Value, old: &Value) -> bool {
+    let comparable = |condition: &Value| {
+        pick(
+            condition,
+            &["source", "field", "function", "value", "label"],
+        )
+    };
+    let (new, old) = (list(new, "conditions"), list(old, "conditions"));
+    new.len() == old.len()
+        && new.iter().zip(old).all(|(new, old)| {
+            let sources = (given(new, "value_source"), given(old, "value_source"));
+            comparable(new) == comparable(old)
+                && !matches!(sources, (Some(new), Some(old)) if new != old)
+        })
+}
+
+fn conditions(filters: Option<&Value>) -> &[Value] {
+    filters.map_or(&[], |filters| list(filters, "conditions"))
+}
+
+fn logic(filters: Option<&Value>) -> Option<Value> {
+    given(filters?, "logic").cloned()
+}
