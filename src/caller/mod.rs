@@ -105,7 +105,7 @@ impl Callers {
 /// Reads the answer of `GET /api/me`.
 fn verdict(answer: UpstreamResponse) -> Result<Caller, Refusal> {
     if answer.status.is_server_error() {
-        return Err(unavailable(answer.status, "GET /api/me").into());
+        return Err(unavailable(answer.status, "who is calling", "GET /api/me").into());
     }
     if !answer.status.is_success() {
         return Err(Refusal::Answer(error_answer(&[], answer)));
@@ -127,13 +127,15 @@ fn verdict(answer: UpstreamResponse) -> Result<Caller, Refusal> {
 }
 
 /// The failure of a look-up that upstream could not answer.
-fn unavailable(status: StatusCode, look_up: &str) -> Failure {
+fn unavailable(status: StatusCode, what: &str, look_up: &str) -> Failure {
     let key = if status == StatusCode::GATEWAY_TIMEOUT {
         Key::UpstreamTimeout
     } else {
         Key::UpstreamUnreachable
     };
-    let message = "Upstream could not tell who is calling, which this request depends on. Nothing was sent; try again.";
+    let message = format!(
+        "Upstream could not tell {what}, which this request depends on. Nothing was sent; try again."
+    );
     Failure::new(key, message).detail(format!("{look_up} answered {}", status.as_u16()))
 }
 

@@ -71,7 +71,14 @@ fn of_entity(answer: UpstreamResponse) -> Result<Option<String>, Refusal> {
         200..=299 => {}
         401 | 429 => return Err(Refusal::Answer(error_answer(&[], answer))),
         400..=499 => return Ok(None),
-        _ => return Err(unavailable(answer.status, "GET /api/organizations/entities/{id}").into()),
+        _ => {
+            return Err(unavailable(
+                answer.status,
+                "who owns the connection",
+                "GET /api/organizations/entities/{id}",
+            )
+            .into());
+        }
     }
     let invalid =
         || crate::lens::invalid("/data", "an entity (GET /api/organizations/entities/{id})");

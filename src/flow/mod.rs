@@ -75,6 +75,24 @@ pub trait Flow: Send {
     fn report(&self) -> &Report;
 }
 
+/// The branches of flows that fixtures must cover.
+pub const BRANCHES: &[&str] = &[
+    "accept.err_unsupported",
+    "read.refused",
+    "send.untranslated",
+    "follow.read",
+    "follow.fallback",
+    "follow.settled",
+    "follow.refused",
+    "collect.next_page",
+    "collect.seen_twice",
+    "collect.err_page",
+    "collect.err_repeated_token",
+    "collect.err_too_many_pages",
+    "complete.gone",
+    "complete.err_item",
+];
+
 /// The flow of a rule.
 pub fn begin(job: Job) -> Box<dyn Flow> {
     match job.rule.calls {
