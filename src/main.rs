@@ -92,7 +92,10 @@ async fn stages(
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // A name look-up that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    Ok(output)
 }
 
 /// Prints to standard output. A reader that has left (`| head`) is no reason to fail.

@@ -124,7 +124,7 @@ impl Settings {
                     .hint("give the admin listener a port of its own"),
             );
         }
-        if self.listen.port() != 0 && self.upstream.is_address(self.listen) {
+        if self.listen.port() != 0 && self.upstream.reaches(self.listen) {
             mistakes.push(
                 Mistake::new(
                     source_of("upstream"),

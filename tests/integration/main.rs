@@ -6,6 +6,7 @@ mod destination;
 mod failures;
 mod headers;
 mod life_cycle;
+mod logs;
 mod memory;
 mod protocols;
 mod settings;
