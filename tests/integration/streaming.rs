@@ -178,3 +178,39 @@ async fn requests_have_a_body_exactly_if_the_client_sent_one() {
         assert_eq!(chunked, !body.is_empty() && length.is_none(), "{request}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_body_is_sent_is_handed_on() {
+    let (origin, _) = raw_upstream(async |mut stream: TcpStream| {
+        read_head(&mut stream).await;
+        let answer =
+            b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge";
+        stream.write_all(answer).await.unwrap();
+        // Closed by a server that does not read what it has refused.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    })
+    .await;
+    let shim = Shim::start(&origin, &[]).await;
+    let mut client = TcpStream::connect(shim.address).await.unwrap();
+    let head = format!("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 64 << 20);
+    client.write_all(head.as_bytes()).await.unwrap();
+    let (mut read, mut write) = client.split();
+    let part = vec![b'x'; 64 << 10];
+    // The shim stops reading at some point; what matters is what it says by then.
+    let sending = async { while write.write_all(&part).await.is_ok() {} };
+    let reading = async {
+        let mut text = String::new();
+        while !text.ends_with("large") {
+            let mut buffer = [0; 4096];
+            let count = tokio::io::AsyncReadExt::read(&mut read, &mut buffer).await.unwrap();
+            assert_ne!(count, 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        text
+    };
+    let text = tokio::select! {
+        text = soon(reading) => text,
+        () = async { sending.await; std::future::pending().await } => unreachable!(),
+    };
+    assert!(text.starts_with("HTTP/1.1 413 Too Large\r\n"), "{text}");
+}
