@@ -8,6 +8,7 @@ pub mod contract;
 pub mod disclosure;
 pub mod emulator;
 pub mod exchange;
+pub mod explain;
 pub mod failure;
 pub mod flow;
 pub mod json;

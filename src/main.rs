@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use polytomic_shim::admin::Readiness;
 use polytomic_shim::check;
-use polytomic_shim::cli::{Cli, Command, Flags, TableFormat, healthcheck};
+use polytomic_shim::cli::{Cli, Command, Flags, TableFormat, healthcheck, question};
 use polytomic_shim::exchange::Translator;
+use polytomic_shim::explain;
 use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
 use polytomic_shim::settings::{self, Settings};
@@ -17,6 +18,17 @@ fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
     let outcome = match command.unwrap_or(Command::Serve(Flags::default())) {
         Command::Serve(more) => load(flags.and(more)).and_then(serve),
+        Command::Check(more) => load(flags.and(more)).and_then(|settings| {
+            println!("{}", check::run(&settings)?);
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::Explain(asked) => {
+            let question = question(&asked);
+            load(flags.and(asked.flags)).and_then(|settings| {
+                println!("{}", block_on(explain::run(&settings, &question?))??);
+                Ok(ExitCode::SUCCESS)
+            })
+        }
         Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),

@@ -2,11 +2,15 @@
 //!
 //! Adding a command takes a variant of [`Command`], its arguments, and an arm in `main.rs`.
 
+mod explain;
 mod flags;
 pub mod healthcheck;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use explain::question;
 pub use flags::Flags;
 
 /// Lets unmodified clients of Polytomic's REST API 2024-02-08 work against 2025-09-18.
@@ -36,6 +40,11 @@ pub enum Command {
     /// Run the proxy until SIGTERM or SIGINT.
     #[command(after_help = SERVE_EXAMPLES, after_long_help = SERVE_EXAMPLES)]
     Serve(Flags),
+    /// Check settings and rules, and report everything that is wrong with them: exits with 0 or 1.
+    Check(Flags),
+    /// Show what would happen to a legacy request, without sending anything.
+    #[command(after_help = EXPLAIN_EXAMPLES, after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck(Flags),
@@ -53,6 +62,30 @@ Examples:
   polytomic-shim serve --listen 0.0.0.0:8080 --admin 0.0.0.0:8081
   polytomic-shim serve --upstream https://polytomic.internal --upstream-ca ca.pem
   SHIM_CALLER_KIND=partner polytomic-shim serve";
+
+/// The arguments of `explain`.
+#[derive(Args)]
+pub struct Explain {
+    /// The method of the legacy request.
+    pub method: String,
+    /// Its path, with a query if it has one; a whole address works too.
+    pub path: String,
+    /// The file with its body; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub body: Option<PathBuf>,
+    /// Who calls; left out, every kind of caller is explained where that makes a difference.
+    #[arg(long = "as", value_name = "CALLER", value_parser = ["user", "organization", "partner"])]
+    pub caller: Option<String>,
+    /// Settings; rules and limits count here.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim explain GET /api/syncs
+  polytomic-shim explain GET /api/organizations --as user
+  echo '{\"status\": \"canceled\"}' | polytomic-shim explain PUT /api/syncs/S/executions/E --body -";
 
 const HEALTHCHECK_EXAMPLES: &str = "\
 Examples:

@@ -50,11 +50,7 @@ fn list_events(call: &Call<'_>) -> Outcome {
         None => EVENTS,
         Some(Ok(limit)) if (1..=EVENTS).contains(&limit) => limit,
         Some(_) => {
-            return Err(Failure::new(
-                422,
-                "invalid",
-                "?limit: must be between 1 and 100",
-            ));
+            return Err(Failure::new(422, "invalid", "?limit: must be between 1 and 100"));
         }
     };
     let time = |name: &str| call.query(name).and_then(clock::parse);
@@ -82,9 +78,7 @@ fn show_event(call: &Call<'_>, event: &Value) -> Value {
     let mut event = event.clone();
     let body = &mut event["event"];
     if call.is_legacy() && take(body, "logs_url").is_some() {
-        let execution = call
-            .store
-            .get(Table::Executions, text(body, "execution_id"));
+        let execution = call.store.get(Table::Executions, text(body, "execution_id"));
         for (kind, name) in [
             ("records", "total_records"),
             ("inserts", "inserted_records"),
@@ -93,11 +87,7 @@ fn show_event(call: &Call<'_>, event: &Value) -> Value {
             ("errors", "errored_records"),
             ("warnings", "warnings"),
         ] {
-            body[name] = json!(
-                execution
-                    .map(|row| logs::urls(row, kind))
-                    .unwrap_or_default()
-            );
+            body[name] = json!(execution.map(|row| logs::urls(row, kind)).unwrap_or_default());
         }
     }
     event
@@ -126,22 +116,11 @@ fn run_query(call: &mut Call<'_>) -> Outcome {
     if query.is_empty() {
         return Err(Failure::bad_request("query: is required"));
     }
-    let status = ["unknown", "running"]
-        .into_iter()
-        .find(|status| query.contains(status));
-    let status = status.unwrap_or(if query.contains("fail") {
-        "failed"
-    } else {
-        "done"
-    });
+    let status = ["unknown", "running"].into_iter().find(|status| query.contains(status));
+    let status = status.unwrap_or(if query.contains("fail") { "failed" } else { "done" });
     call.store.tick();
     let expires = clock::format(call.store.seconds() + 3600);
-    let row = query_row(
-        call.store.next_id(Table::Queries),
-        &organization,
-        status,
-        &expires,
-    );
+    let row = query_row(call.store.next_id(Table::Queries), &organization, status, &expires);
     call.store.insert(Table::Queries, row.clone());
     Reply::data(show_query(call, &row, 1))
 }
@@ -200,9 +179,7 @@ fn show_query(call: &Call<'_>, row: &Value, page: usize) -> Value {
 }
 
 fn subscribers(call: &Call<'_>) -> Value {
-    let row = call
-        .store
-        .get(Table::Notifications, &call.caller.organization);
+    let row = call.store.get(Table::Notifications, &call.caller.organization);
     json!({ "emails": row.map(|row| list(row, "emails")).unwrap_or_default() })
 }
 
@@ -233,11 +210,7 @@ fn get_entity(call: &Call<'_>) -> Outcome {
         .ok_or_else(|| Failure::not_found("entity"))?;
     let kind = table.word();
     let mut relationships = json!({});
-    for key in [
-        "connection_id",
-        "source_connection_id",
-        "destination_connection_id",
-    ] {
+    for key in ["connection_id", "source_connection_id", "destination_connection_id"] {
         if let Some(other) = given(row, key).and_then(Value::as_str) {
             let path = format!("/api/connections/{other}");
             relationships[key.trim_end_matches("_id")] = json!({ "id": other, "path": path });

@@ -52,14 +52,10 @@ impl Caller {
     pub(super) fn actor(&self, store: &Store) -> Value {
         let (kind, name) = match self.kind {
             Kind::User => ("user", name_of(store, Table::Users, &self.subject, "email")),
-            Kind::Organization => (
-                "organization",
-                name_of(store, Table::Organizations, &self.subject, "name"),
-            ),
-            Kind::Partner => (
-                "partner",
-                name_of(store, Table::Partners, &self.subject, "name"),
-            ),
+            Kind::Organization => {
+                ("organization", name_of(store, Table::Organizations, &self.subject, "name"))
+            }
+            Kind::Partner => ("partner", name_of(store, Table::Partners, &self.subject, "name")),
             Kind::System => ("system", "System".to_owned()),
         };
         json!({ "id": self.subject, "name": name, "type": kind })
@@ -131,16 +127,8 @@ fn identity(call: &Call<'_>) -> Value {
         put(&mut identity, "role", user.get("role").cloned());
     }
     if let Some(organization) = call.store.get(Table::Organizations, &caller.organization) {
-        put(
-            &mut identity,
-            "organization_id",
-            organization.get("id").cloned(),
-        );
-        put(
-            &mut identity,
-            "organization_name",
-            organization.get("name").cloned(),
-        );
+        put(&mut identity, "organization_id", organization.get("id").cloned());
+        put(&mut identity, "organization_name", organization.get("name").cloned());
     }
     identity
 }
@@ -184,8 +172,5 @@ fn ids<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<String> {
 }
 
 fn name_of(store: &Store, table: Table, id: &str, key: &str) -> String {
-    store
-        .get(table, id)
-        .map(|row| text(row, key).to_owned())
-        .unwrap_or_default()
+    store.get(table, id).map(|row| text(row, key).to_owned()).unwrap_or_default()
 }

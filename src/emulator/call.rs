@@ -37,10 +37,7 @@ impl Call<'_> {
 
     /// The first value of a query parameter, decoded.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     pub(super) fn is_legacy(&self) -> bool {
@@ -74,10 +71,7 @@ impl Call<'_> {
 
     /// The rows of the caller's organizations, oldest first.
     pub(super) fn rows(&self, table: Table) -> impl DoubleEndedIterator<Item = &Value> {
-        self.store
-            .rows(table)
-            .iter()
-            .filter(|row| self.caller.sees(text(row, "organization_id")))
+        self.store.rows(table).iter().filter(|row| self.caller.sees(text(row, "organization_id")))
     }
 
     /// The organization that a new resource goes to: the body's `organization_id` if the caller
@@ -90,9 +84,7 @@ impl Call<'_> {
         if self.caller.sees(named) {
             return Ok(named.to_owned());
         }
-        Err(Failure::forbidden(
-            "the organization is not one of the caller's",
-        ))
+        Err(Failure::forbidden("the organization is not one of the caller's"))
     }
 
     /// The properties that the request's schema declares.
@@ -128,29 +120,17 @@ impl Reply {
 
     /// 200 with this body.
     pub(super) fn whole(body: Value) -> Outcome {
-        Ok(Reply {
-            status: 200,
-            body: Some(body),
-            location: None,
-        })
+        Ok(Reply { status: 200, body: Some(body), location: None })
     }
 
     /// 204.
     pub(super) fn nothing() -> Outcome {
-        Ok(Reply {
-            status: 204,
-            body: None,
-            location: None,
-        })
+        Ok(Reply { status: 204, body: None, location: None })
     }
 
     /// An empty answer that points elsewhere.
     pub(super) fn elsewhere(status: u16, location: String) -> Outcome {
-        Ok(Reply {
-            status,
-            body: None,
-            location: Some(location),
-        })
+        Ok(Reply { status, body: None, location: Some(location) })
     }
 }
 
@@ -165,12 +145,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(status: u16, key: &'static str, message: impl Into<String>) -> Failure {
-        Failure {
-            status,
-            key,
-            message: message.into(),
-            metadata: Map::new(),
-        }
+        Failure { status, key, message: message.into(), metadata: Map::new() }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Failure {
@@ -209,8 +184,7 @@ impl Failure {
     }
 
     fn about(mut self, pointer: &str, message: &str) -> Failure {
-        self.metadata
-            .insert(pointer.to_owned(), Value::String(message.to_owned()));
+        self.metadata.insert(pointer.to_owned(), Value::String(message.to_owned()));
         self
     }
 

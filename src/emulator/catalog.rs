@@ -17,12 +17,7 @@ const BACKENDS: [Backend; 4] = [
         id: "postgresql",
         name: "PostgreSQL",
         operations: &["source", "destination", "enrichment", "query", "bulksync"],
-        targets: &[
-            "sales.customers",
-            "sales.orders",
-            "support.tickets",
-            "audit",
-        ],
+        targets: &["sales.customers", "sales.orders", "support.tickets", "audit"],
         schemas: &["public.users", "public.orders", "public.events"],
     },
     Backend {

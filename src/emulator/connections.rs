@@ -102,16 +102,8 @@ fn replace(row: &mut Value, body: &Value, now: &str, actor: &Value) {
     row["name"] = body["name"].clone();
     row["configuration"] = body["configuration"].clone();
     row["policies"] = given(body, "policies").cloned().unwrap_or(json!([]));
-    put(
-        row,
-        "healthcheck_interval",
-        given(body, "healthcheck_interval").cloned(),
-    );
-    row["status"] = json!(if flag(body, "validate") {
-        "healthy"
-    } else {
-        "unchecked"
-    });
+    put(row, "healthcheck_interval", given(body, "healthcheck_interval").cloned());
+    row["status"] = json!(if flag(body, "validate") { "healthy" } else { "unchecked" });
     row["updated_at"] = json!(now);
     row["updated_by"] = actor.clone();
 }
@@ -126,9 +118,7 @@ fn delete(call: &mut Call<'_>) -> Outcome {
     }
     call.store.tick();
     call.store.remove(Table::Connections, &id);
-    call.store
-        .rows_mut(Table::Schemas)
-        .retain(|row| text(row, "_connection") != id);
+    call.store.rows_mut(Table::Schemas).retain(|row| text(row, "_connection") != id);
     Reply::nothing()
 }
 
@@ -141,9 +131,7 @@ fn is_used(store: &Store, id: &str) -> bool {
         .rows(Table::ModelSyncs)
         .iter()
         .any(|sync| text(&sync["target"], "connection_id") == id);
-    let by_child = store
-        .find(Table::Connections, "parent_connection_id", id)
-        .is_some();
+    let by_child = store.find(Table::Connections, "parent_connection_id", id).is_some();
     by_model || by_bulk || by_sync || by_child
 }
 
@@ -174,18 +162,10 @@ fn connect(call: &mut Call<'_>) -> Outcome {
         "dark": flag(&body, "dark"), "whitelist": items(&body, "whitelist"),
     });
     put(&mut row, "type", given(&body, "type").cloned());
-    put(
-        &mut row,
-        "connection_id",
-        given(&body, "connection").cloned(),
-    );
+    put(&mut row, "connection_id", given(&body, "connection").cloned());
     if flag(&body, "use_organization_name") {
         let owner = call.store.get(Table::Organizations, &organization);
-        put(
-            &mut row,
-            "organization_name",
-            owner.map(|owner| owner["name"].clone()),
-        );
+        put(&mut row, "organization_name", owner.map(|owner| owner["name"].clone()));
     }
     call.store.insert(Table::ConnectSessions, row);
     let address = format!("https://connect.polytomic.example/?token={token}");

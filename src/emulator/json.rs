@@ -19,10 +19,7 @@ pub(super) fn number(value: &Value, key: &str) -> i64 {
 
 /// The array at that key, or an empty one.
 pub(super) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The value at that key unless it is absent or null.

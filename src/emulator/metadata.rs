@@ -153,18 +153,10 @@ fn get_target(call: &Call<'_>) -> Outcome {
     let mut items = Map::new();
     if known.contains(&kind) && !kind.is_empty() {
         let fields = catalog::target_fields();
-        let ids: Vec<&Value> = fields
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|f| &f["id"])
-            .collect();
+        let ids: Vec<&Value> = fields.as_array().into_iter().flatten().map(|f| &f["id"]).collect();
         items.insert(kind.to_owned(), group(Some(json!(ids))));
     } else {
-        for id in known
-            .iter()
-            .filter(|id| id.to_lowercase().contains(&search))
-        {
+        for id in known.iter().filter(|id| id.to_lowercase().contains(&search)) {
             let (name, item) = match id.split_once('.') {
                 Some((name, item)) => (name, Some(item)),
                 None => (*id, None),
@@ -172,9 +164,7 @@ fn get_target(call: &Call<'_>) -> Outcome {
             if !kind.is_empty() && kind != name {
                 continue;
             }
-            let entry = items
-                .entry(name)
-                .or_insert_with(|| group(item.map(|_| json!([]))));
+            let entry = items.entry(name).or_insert_with(|| group(item.map(|_| json!([]))));
             if let (Some(list), Some(item)) = (entry["items"].as_array_mut(), item) {
                 list.push(json!(item));
             }

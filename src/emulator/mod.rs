@@ -88,12 +88,7 @@ impl Emulator {
             replays: Replays::default(),
             seen: VecDeque::new(),
         };
-        Emulator {
-            shared: Arc::new(Shared {
-                options,
-                inner: Mutex::new(inner),
-            }),
-        }
+        Emulator { shared: Arc::new(Shared { options, inner: Mutex::new(inner) }) }
     }
 
     /// Both APIs, and `GET /_emulator/state` and `GET /_emulator/requests` for looking inside.
@@ -118,10 +113,7 @@ impl Emulator {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A handler that panicked has spoilt at most its own request.
-        self.shared
-            .inner
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,9 +172,7 @@ pub async fn serve(
     emulator: Emulator,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, emulator.router())
-        .with_graceful_shutdown(shutdown)
-        .await
+    axum::serve(listener, emulator.router()).with_graceful_shutdown(shutdown).await
 }
 
 #[cfg(test)]

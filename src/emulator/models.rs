@@ -26,11 +26,7 @@ fn list(call: &Call<'_>) -> Outcome {
 }
 
 fn get(call: &Call<'_>) -> Outcome {
-    answer(
-        call,
-        call.row(Table::Models, &call.path("id"))?.clone(),
-        None,
-    )
+    answer(call, call.row(Table::Models, &call.path("id"))?.clone(), None)
 }
 
 fn create(call: &mut Call<'_>) -> Outcome {
@@ -96,10 +92,8 @@ fn replace(call: &Call<'_>, row: &mut Value, now: &str) -> Result<(), Failure> {
     for key in ["policies", "relations", "tracking_columns"] {
         row[key] = json!(items(&body, key));
     }
-    row["labels"] = texts(&body, "labels")
-        .into_iter()
-        .map(|label| json!({ "name": label }))
-        .collect();
+    row["labels"] =
+        texts(&body, "labels").into_iter().map(|label| json!({ "name": label })).collect();
     let mut names = texts(&body, "fields");
     if names.is_empty() {
         names = vec!["id", "email", "amount"];

@@ -6,13 +6,7 @@ use super::call::{Call, Failure, Outcome, Reply};
 use super::json::{given, put, text};
 use super::store::Table;
 
-const SETTINGS: [&str; 5] = [
-    "sso_domain",
-    "sso_org_id",
-    "issuer",
-    "client_id",
-    "client_secret",
-];
+const SETTINGS: [&str; 5] = ["sso_domain", "sso_org_id", "issuer", "client_id", "client_secret"];
 
 pub(super) fn handle(call: &mut Call<'_>) -> Option<Outcome> {
     Some(match call.operation.id.as_str() {
@@ -33,9 +27,7 @@ pub(super) fn require_plural(call: &Call<'_>) -> Result<(), Failure> {
     if call.is_legacy() || call.caller.is_plural() {
         return Ok(());
     }
-    Err(Failure::forbidden(
-        "this route is for partner credentials, use /api/organization",
-    ))
+    Err(Failure::forbidden("this route is for partner credentials, use /api/organization"))
 }
 
 /// Refuses a singular route to partner and system credentials.

@@ -49,10 +49,7 @@ pub(super) fn page(call: &Call<'_>, rows: Vec<Value>) -> Result<Page, Failure> {
     };
     let more = rows.len() > start + limit;
     let items: Vec<Value> = rows.into_iter().skip(start).take(limit).collect();
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| write_token(text(last, "id"), &list));
+    let next = items.last().filter(|_| more).map(|last| write_token(text(last, "id"), &list));
     Ok(Page { items, next })
 }
 
@@ -62,9 +59,7 @@ fn start_after(rows: &[Value], last: &str) -> usize {
         return place + 1;
     }
     let descending = rows.len() > 1 && text(&rows[0], "id") > text(&rows[1], "id");
-    rows.iter()
-        .position(|row| (text(row, "id") > last) != descending)
-        .unwrap_or(rows.len())
+    rows.iter().position(|row| (text(row, "id") > last) != descending).unwrap_or(rows.len())
 }
 
 /// The path and the filters: everything that has to stay the same from page to page.

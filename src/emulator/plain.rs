@@ -116,11 +116,7 @@ fn set_disabled(call: &mut Call<'_>, disabled: bool) -> Outcome {
     let row = call.row_mut(Table::Webhooks, &id)?;
     row["disabled"] = json!(disabled);
     put(row, "disabled_at", disabled.then(|| json!(now)));
-    put(
-        row,
-        "disabled_reason",
-        disabled.then(|| json!("disabled by request")),
-    );
+    put(row, "disabled_reason", disabled.then(|| json!("disabled by request")));
     Reply::data(row.clone())
 }
 
@@ -134,11 +130,8 @@ fn list_deliveries(call: &Call<'_>) -> Outcome {
         .select(Table::Deliveries, "_webhook", &id)
         .filter(|row| {
             let at = super::clock::parse(text(row, "attempted_at"));
-            call.query("event_id")
-                .is_none_or(|id| id == text(row, "event_id"))
-                && call
-                    .query("success")
-                    .is_none_or(|yes| (yes == "true") == flag(row, "success"))
+            call.query("event_id").is_none_or(|id| id == text(row, "event_id"))
+                && call.query("success").is_none_or(|yes| (yes == "true") == flag(row, "success"))
                 && start.is_none_or(|start| at >= Some(start))
                 && end.is_none_or(|end| at <= Some(end))
         })

@@ -62,9 +62,7 @@ fn get_info(call: &Call<'_>) -> Outcome {
 fn execute(call: &Call<'_>) -> Outcome {
     let row = call.row(Table::Connections, &call.path("id"))?;
     if !flag(row, "_proxied") {
-        return Err(Failure::forbidden(
-            "the proxy of this connection is not enabled",
-        ));
+        return Err(Failure::forbidden("the proxy of this connection is not enabled"));
     }
     let request = &call.body["request"];
     let echo = json!({ "method": request["method"], "path": text(request, "path") });

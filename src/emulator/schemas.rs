@@ -24,10 +24,7 @@ pub(super) fn handle(call: &mut Call<'_>) -> Option<Outcome> {
 
 /// The schemas of a connection, in the order of the source.
 pub(super) fn of_connection(call: &Call<'_>, connection: &str) -> Vec<Value> {
-    call.store
-        .select(Table::Schemas, "_connection", connection)
-        .cloned()
-        .collect()
+    call.store.select(Table::Schemas, "_connection", connection).cloned().collect()
 }
 
 fn get(call: &Call<'_>) -> Outcome {

@@ -22,14 +22,8 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// What went away with 2025-09-18, and what took its place.
 const REMOVED: [(&str, &str); 3] = [
-    (
-        "schedule",
-        "was removed in 2025-09-18, use default_schedule and additional_schedules",
-    ),
-    (
-        "discover",
-        "was removed in 2025-09-18, use automatically_add_new_objects and _fields",
-    ),
+    ("schedule", "was removed in 2025-09-18, use default_schedule and additional_schedules"),
+    ("discover", "was removed in 2025-09-18, use automatically_add_new_objects and _fields"),
     ("resync", "was removed in 2025-09-18, use resync_mode"),
 ];
 
@@ -142,16 +136,9 @@ fn exchange(
     let key = request
         .header("idempotency-key")
         .filter(|_| side == Version::Upstream && *request.method != Method::GET)
-        .map(|key| Key {
-            credential: caller.credential.clone(),
-            key: key.to_owned(),
-        });
-    let asked = format!(
-        "{} {}?{} {body}",
-        request.method,
-        request.path,
-        request.query.unwrap_or_default()
-    );
+        .map(|key| Key { credential: caller.credential.clone(), key: key.to_owned() });
+    let asked =
+        format!("{} {}?{} {body}", request.method, request.path, request.query.unwrap_or_default());
     if let Some(key) = &key
         && let Some(earlier) = inner.replays.earlier(key, &asked)?
     {
@@ -272,10 +259,9 @@ fn earlier_spellings(operation: &Operation, body: &mut Value) {
         let Some(schema) = schema.as_object_mut() else {
             continue;
         };
-        for (earlier, name) in [
-            ("partitionKey", "partition_key"),
-            ("trackingField", "tracking_field"),
-        ] {
+        for (earlier, name) in
+            [("partitionKey", "partition_key"), ("trackingField", "tracking_field")]
+        {
             if let Some(value) = schema.shift_remove(earlier) {
                 schema.entry(name).or_insert(value);
             }
@@ -358,10 +344,6 @@ pub(super) fn origin(call: &Call<'_>) -> String {
 /// Another origin that leads to the emulator all the same: that of signed log addresses.
 pub(super) fn file_origin(call: &Call<'_>) -> String {
     let (name, port) = call.host.rsplit_once(':').unwrap_or((call.host, "80"));
-    let other = if name == "localhost" {
-        "127.0.0.1"
-    } else {
-        "localhost"
-    };
+    let other = if name == "localhost" { "127.0.0.1" } else { "localhost" };
     format!("http://{other}:{port}")
 }

@@ -55,9 +55,7 @@ fn create(call: &mut Call<'_>, parameter: &str) -> Outcome {
     let parent_id = call.path(parameter);
     let parent = call.row(Table::Connections, &parent_id)?.clone();
     if given(&parent, "parent_connection_id").is_some() {
-        return Err(Failure::forbidden(
-            "a shared connection cannot be shared on",
-        ));
+        return Err(Failure::forbidden("a shared connection cannot be shared on"));
     }
     let body = call.given();
     let child = text(&body, "child_organization_id").to_owned();
@@ -67,9 +65,7 @@ fn create(call: &mut Call<'_>, parameter: &str) -> Outcome {
     let id = call.store.next_id(Table::Connections);
     let mut row = parent.clone();
     row["id"] = json!(id);
-    row["name"] = given(&body, "name")
-        .cloned()
-        .unwrap_or(parent["name"].clone());
+    row["name"] = given(&body, "name").cloned().unwrap_or(parent["name"].clone());
     row["organization_id"] = json!(child);
     row["parent_connection_id"] = json!(parent_id);
     row["configuration"] = json!({});
@@ -100,10 +96,7 @@ fn require_sibling(call: &Call<'_>, owner: &str, child: &str) -> Result<(), Fail
 fn list(call: &Call<'_>, parameter: &str) -> Outcome {
     let id = call.path(parameter);
     call.row(Table::Connections, &id)?;
-    let shared: Vec<Value> = call
-        .store
-        .select(Table::Connections, "parent_connection_id", &id)
-        .cloned()
-        .collect();
+    let shared: Vec<Value> =
+        call.store.select(Table::Connections, "parent_connection_id", &id).cloned().collect();
     Reply::data(shared)
 }

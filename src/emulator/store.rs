@@ -149,9 +149,7 @@ impl Store {
     }
 
     pub(super) fn get_mut(&mut self, table: Table, id: &str) -> Option<&mut Value> {
-        self.rows_mut(table)
-            .iter_mut()
-            .find(|row| text(row, "id") == id)
+        self.rows_mut(table).iter_mut().find(|row| text(row, "id") == id)
     }
 
     /// The first row whose string at `key` is `value`.
@@ -166,9 +164,7 @@ impl Store {
         key: &'a str,
         value: &'a str,
     ) -> impl DoubleEndedIterator<Item = &'a Value> {
-        self.rows(table)
-            .iter()
-            .filter(move |row| text(row, key) == value)
+        self.rows(table).iter().filter(move |row| text(row, key) == value)
     }
 
     pub(super) fn insert(&mut self, table: Table, row: Value) {
@@ -197,10 +193,7 @@ impl Store {
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark {
-            ticks: self.ticks,
-            counters: self.counters.clone(),
-        }
+        Mark { ticks: self.ticks, counters: self.counters.clone() }
     }
 
     /// Forgets the ticks and ids since the mark, so that a refused write leaves no trace.
@@ -222,14 +215,8 @@ impl Store {
 
 /// The value with secrets replaced by the start of their hash: comparable, but not usable.
 fn masked(value: &Value) -> Value {
-    const SECRET: [&str; 6] = [
-        "_secret",
-        "client_secret",
-        "encryption_passphrase",
-        "password",
-        "secret",
-        "token",
-    ];
+    const SECRET: [&str; 6] =
+        ["_secret", "client_secret", "encryption_passphrase", "password", "secret", "token"];
     match value {
         Value::Object(map) => map
             .iter()

@@ -41,11 +41,8 @@ fn user(call: &Call<'_>) -> Result<String, Failure> {
 
 fn list(call: &Call<'_>) -> Outcome {
     let organization = organization(call)?;
-    let users: Vec<Value> = call
-        .store
-        .select(Table::Users, "organization_id", &organization)
-        .cloned()
-        .collect();
+    let users: Vec<Value> =
+        call.store.select(Table::Users, "organization_id", &organization).cloned().collect();
     Reply::data(users)
 }
 

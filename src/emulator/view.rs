@@ -24,17 +24,12 @@ fn cut_to(operation: &Operation, schema: &Value, value: &mut Value) {
             }
         }
         Value::Object(map) => {
-            let declared = |name: &str| {
-                schemas
-                    .iter()
-                    .find_map(|schema| schema.get("properties")?.get(name))
-            };
+            let declared =
+                |name: &str| schemas.iter().find_map(|schema| schema.get("properties")?.get(name));
             // Alternatives count as one object with the properties of all: which event an event
             // is, for example, is not for its shape to tell.
             let closed = schemas.iter().any(|s| s.get("properties").is_some())
-                && !schemas
-                    .iter()
-                    .any(|s| s.get("additionalProperties").is_some());
+                && !schemas.iter().any(|s| s.get("additionalProperties").is_some());
             if closed {
                 map.retain(|name, _| declared(name).is_some());
             }
@@ -54,8 +49,5 @@ fn alternatives<'a>(operation: &'a Operation, schema: &'a Value) -> Vec<&'a Valu
     let Some(choices) = schema.get("anyOf").and_then(Value::as_array) else {
         return vec![schema];
     };
-    choices
-        .iter()
-        .flat_map(|choice| alternatives(operation, choice))
-        .collect()
+    choices.iter().flat_map(|choice| alternatives(operation, choice)).collect()
 }

@@ -56,10 +56,7 @@ fn start(call: &mut Call<'_>) -> Outcome {
         .map(|row| text(row, "id").to_owned())
         .collect();
     let wanted = texts(&body, "schemas");
-    if let Some(unknown) = wanted
-        .iter()
-        .find(|id| !enabled.iter().any(|known| known == *id))
-    {
+    if let Some(unknown) = wanted.iter().find(|id| !enabled.iter().any(|known| known == *id)) {
         let message = format!("schemas: {unknown} is not selected");
         return Err(Failure::bad_request(message));
     }
@@ -75,11 +72,7 @@ fn start(call: &mut Call<'_>) -> Outcome {
         Some("resync") => "truncate",
         _ => "retain",
     };
-    let fetch = if resync.is_some() {
-        "full"
-    } else {
-        "incremental"
-    };
+    let fetch = if resync.is_some() { "full" } else { "incremental" };
     let now = call.store.tick();
     let schemas: Vec<Value> = enabled
         .iter()
@@ -176,12 +169,8 @@ fn list(call: &Call<'_>) -> Outcome {
 
 /// The latest status of the syncs asked for: named ones, else all, or the active ones.
 fn list_status(call: &Call<'_>) -> Outcome {
-    let named: Vec<&String> = call
-        .query
-        .iter()
-        .filter(|(key, _)| key == "sync_id")
-        .map(|(_, value)| value)
-        .collect();
+    let named: Vec<&String> =
+        call.query.iter().filter(|(key, _)| key == "sync_id").map(|(_, value)| value).collect();
     for id in &named {
         call.row(Table::BulkSyncs, id)?;
     }
@@ -194,11 +183,7 @@ fn list_status(call: &Call<'_>) -> Outcome {
         {
             continue;
         }
-        let Some(latest) = call
-            .store
-            .select(Table::BulkExecutions, "_sync", id)
-            .next_back()
-        else {
+        let Some(latest) = call.store.select(Table::BulkExecutions, "_sync", id).next_back() else {
             continue;
         };
         let schemas: Vec<Value> = items(latest, "schemas")
@@ -246,9 +231,7 @@ fn address(execution: &Value) -> String {
 fn get_console(call: &Call<'_>) -> Outcome {
     let row = find(call, "sync_id", "execution_id")?;
     let schema = call.path("schema_id");
-    let known = items(&row, "schemas")
-        .iter()
-        .any(|s| text(s, "schema") == schema);
+    let known = items(&row, "schemas").iter().any(|s| text(s, "schema") == schema);
     if !schema.is_empty() && !known {
         return Err(Failure::not_found("schema"));
     }
@@ -261,9 +244,7 @@ fn get_ingest_console(call: &Call<'_>) -> Outcome {
     call.row(Table::Connections, &connection)?;
     let reads = |sync: &Value| {
         text(sync, "source_connection_id") == connection
-            && call
-                .query("sync_id")
-                .is_none_or(|id| id == text(sync, "id"))
+            && call.query("sync_id").is_none_or(|id| id == text(sync, "id"))
     };
     let latest = call.rows(Table::BulkExecutions).rfind(|row| {
         let sync = call.store.get(Table::BulkSyncs, text(row, "_sync"));

@@ -31,10 +31,7 @@ pub(super) fn upstream_body(body: &Value, current: Option<&Value>) -> Value {
     let mut body = body.clone();
     let discover = given(&body, "discover").and_then(Value::as_bool);
     let unchanged = current.filter(|row| discover == Some(shows_discover(row)));
-    for key in [
-        "automatically_add_new_objects",
-        "automatically_add_new_fields",
-    ] {
+    for key in ["automatically_add_new_objects", "automatically_add_new_fields"] {
         if given(&body, key).is_some() {
             continue;
         }
@@ -84,15 +81,10 @@ pub(super) fn schedules(
     let known_default = current.map(|row| &row["default_schedule"]);
     if !is_multi {
         let default = schedules::default(call, wanted, known_default, now);
-        return Ok(Schedules {
-            default,
-            additional: Vec::new(),
-        });
+        return Ok(Schedules { default, additional: Vec::new() });
     }
-    let origins = current.map_or_else(
-        || vec![Origin::Fresh; items.len()],
-        |current| origins(&items, current),
-    );
+    let origins = current
+        .map_or_else(|| vec![Origin::Fresh; items.len()], |current| origins(&items, current));
     Ok(place(call, &items, &origins, current, now))
 }
 
@@ -143,10 +135,7 @@ fn place(
         let mut pairs = items.iter().zip(origins);
         pairs.position(|(item, origin)| *origin == Origin::Fresh && item.selects == "none")
     };
-    let chosen = origins
-        .iter()
-        .position(|origin| *origin == Origin::Default)
-        .or_else(fresh);
+    let chosen = origins.iter().position(|origin| *origin == Origin::Default).or_else(fresh);
     let never = json!({ "frequency": "manual" });
     let timing = chosen.map_or(&never, |place| &items[place].timing);
     let default = schedules::default(call, timing, known_default, now);
@@ -168,10 +157,7 @@ fn place(
         }
         additional.push(schedules::additional(call, &wanted, known, now));
     }
-    Schedules {
-        default,
-        additional,
-    }
+    Schedules { default, additional }
 }
 
 fn show_schedule(row: &Value) -> Value {
@@ -206,10 +192,7 @@ fn item_of_entry(entry: &Value) -> Item {
 }
 
 fn item(selects: &str, timing: &Value) -> Item {
-    Item {
-        selects: selects.to_owned(),
-        timing: pick(timing, &TIMING),
-    }
+    Item { selects: selects.to_owned(), timing: pick(timing, &TIMING) }
 }
 
 fn items_of(wanted: &Value) -> Result<Vec<Item>, Failure> {

@@ -40,10 +40,7 @@ pub(super) fn handle(call: &mut Call<'_>) -> Option<Outcome> {
 fn list(call: &Call<'_>) -> Outcome {
     let rows: Vec<Value> = call
         .rows(Table::BulkSyncs)
-        .filter(|row| {
-            call.query("active")
-                .is_none_or(|yes| (yes == "true") == flag(row, "active"))
-        })
+        .filter(|row| call.query("active").is_none_or(|yes| (yes == "true") == flag(row, "active")))
         .cloned()
         .collect();
     if call.is_legacy() {
@@ -54,11 +51,7 @@ fn list(call: &Call<'_>) -> Outcome {
 
 fn show(call: &Call<'_>, id: &str) -> Outcome {
     let row = call.row(Table::BulkSyncs, id)?;
-    Reply::data(if call.is_legacy() {
-        legacy::show(row)
-    } else {
-        row.clone()
-    })
+    Reply::data(if call.is_legacy() { legacy::show(row) } else { row.clone() })
 }
 
 fn create(call: &mut Call<'_>) -> Outcome {
@@ -96,11 +89,7 @@ fn write(
     now: &str,
 ) -> Result<Value, Failure> {
     let body = call.given();
-    let body = if call.is_legacy() {
-        legacy::upstream_body(&body, current)
-    } else {
-        body
-    };
+    let body = if call.is_legacy() { legacy::upstream_body(&body, current) } else { body };
     write::replace(call, &mut row, &body, current)?;
     let schedules = if call.is_legacy() {
         legacy::schedules(call, &body, current, now)?
@@ -120,9 +109,7 @@ fn delete(call: &mut Call<'_>) -> Outcome {
     call.store.tick();
     call.store.remove(Table::BulkSyncs, &id);
     for table in [Table::BulkSchemas, Table::BulkExecutions] {
-        call.store
-            .rows_mut(table)
-            .retain(|row| text(row, "_sync") != id);
+        call.store.rows_mut(table).retain(|row| text(row, "_sync") != id);
     }
     Reply::nothing()
 }
@@ -143,9 +130,7 @@ fn activate(call: &mut Call<'_>) -> Outcome {
 fn get_error_handling(call: &Call<'_>) -> Outcome {
     let row = call.row(Table::BulkSyncs, &call.path("id"))?;
     Reply::data(
-        given(row, "_error_handling")
-            .cloned()
-            .unwrap_or_else(|| error_handling(&json!({}))),
+        given(row, "_error_handling").cloned().unwrap_or_else(|| error_handling(&json!({}))),
     )
 }
 

@@ -7,14 +7,8 @@ use crate::emulator::json::{given, list, pick, put, text};
 use crate::emulator::store::Table;
 
 /// When a schedule fires: what every schedule has.
-pub(super) const TIMING: [&str; 6] = [
-    "frequency",
-    "minute",
-    "hour",
-    "day_of_month",
-    "day_of_week",
-    "month",
-];
+pub(super) const TIMING: [&str; 6] =
+    ["frequency", "minute", "hour", "day_of_month", "day_of_week", "month"];
 
 /// What only additional schedules have.
 const SELECTION: [&str; 3] = ["selective_mode", "schemas", "resync_mode"];
@@ -42,10 +36,7 @@ pub(super) fn of_body(
     for key in SELECTION {
         if wanted.get(key).is_some() {
             let pointer = format!("/default_schedule/{key}");
-            return Err(Failure::invalid(
-                &pointer,
-                "is for additional schedules only",
-            ));
+            return Err(Failure::invalid(&pointer, "is for additional schedules only"));
         }
     }
     check_frequency(wanted, "/default_schedule")?;
@@ -61,10 +52,7 @@ pub(super) fn of_body(
         let entry = self::additional(call, wanted, known, now);
         additional.push(entry);
     }
-    Ok(Schedules {
-        default,
-        additional,
-    })
+    Ok(Schedules { default, additional })
 }
 
 /// A default schedule with that timing.
@@ -133,9 +121,7 @@ fn known<'a>(
     };
     let found = current.iter().find(|schedule| schedule["id"] == *id);
     let message = "is not a schedule of this kind of this sync";
-    found
-        .map(Some)
-        .ok_or_else(|| Failure::invalid(&format!("{pointer}/id"), message))
+    found.map(Some).ok_or_else(|| Failure::invalid(&format!("{pointer}/id"), message))
 }
 
 fn known_once<'a>(

@@ -32,13 +32,9 @@ pub(super) fn handle(call: &mut Call<'_>) -> Option<Outcome> {
 /// Stores the schemas of a new sync, as its source has them, all selected.
 pub(super) fn create(call: &mut Call<'_>, sync: &str, source: &str) {
     let kind = call.store.get(Table::Connections, source);
-    let kind = kind
-        .map(|row| text(&row["type"], "id").to_owned())
-        .unwrap_or_default();
+    let kind = kind.map(|row| text(&row["type"], "id").to_owned()).unwrap_or_default();
     let organization = call.store.get(Table::BulkSyncs, sync);
-    let organization = organization
-        .map(|row| row["organization_id"].clone())
-        .unwrap_or_default();
+    let organization = organization.map(|row| row["organization_id"].clone()).unwrap_or_default();
     seed(call.store, sync, &organization, &kind);
 }
 
@@ -71,10 +67,7 @@ pub(super) fn check_selection(call: &Call<'_>, sync: &str) -> Result<(), Failure
         let id = id_of(wanted);
         let mut known = call.store.select(Table::BulkSchemas, "_sync", sync);
         if !known.any(|row| text(row, "id") == id) {
-            return Err(Failure::invalid(
-                &format!("/schemas/{place}"),
-                "schema not found",
-            ));
+            return Err(Failure::invalid(&format!("/schemas/{place}"), "schema not found"));
         }
     }
     Ok(())
@@ -93,9 +86,7 @@ pub(super) fn select(call: &mut Call<'_>, sync: &str) -> Result<(), Failure> {
     let legacy = call.is_legacy();
     let rows = call.store.rows_mut(Table::BulkSchemas);
     for row in rows.iter_mut().filter(|row| text(row, "_sync") == sync) {
-        let named = wanted
-            .iter()
-            .find(|wanted| id_of(wanted) == text(row, "id"));
+        let named = wanted.iter().find(|wanted| id_of(wanted) == text(row, "id"));
         match named {
             None => row["enabled"] = json!(false),
             Some(Value::String(_)) => row["enabled"] = json!(true),
@@ -111,9 +102,7 @@ fn id_of(wanted: &Value) -> &str {
 
 fn configure(row: &mut Value, configuration: &Value, legacy: bool) {
     let kept = legacy && flag(row, "enabled");
-    row["enabled"] = given(configuration, "enabled")
-        .cloned()
-        .unwrap_or(json!(true));
+    row["enabled"] = given(configuration, "enabled").cloned().unwrap_or(json!(true));
     for key in SETTINGS {
         let hidden = matches!(key, "history_enabled" | "user_output_name");
         if !(kept && hidden && given(configuration, key).is_none()) {
@@ -130,9 +119,7 @@ fn configure(row: &mut Value, configuration: &Value, legacy: bool) {
     }
     let fields = row.get_mut("fields").and_then(Value::as_array_mut);
     for field in fields.into_iter().flatten() {
-        let named = wanted
-            .iter()
-            .find(|wanted| id_of(wanted) == text(field, "id"));
+        let named = wanted.iter().find(|wanted| id_of(wanted) == text(field, "id"));
         field["enabled"] = match named {
             Some(named) => given(named, "enabled").cloned().unwrap_or(json!(true)),
             None => json!(false),
@@ -142,11 +129,7 @@ fn configure(row: &mut Value, configuration: &Value, legacy: bool) {
         };
         field["obfuscated"] = json!(flag(named, "obfuscate"));
         if !(kept && given(named, "user_output_name").is_none()) {
-            put(
-                field,
-                "user_output_name",
-                given(named, "user_output_name").cloned(),
-            );
+            put(field, "user_output_name", given(named, "user_output_name").cloned());
         }
     }
 }
@@ -218,10 +201,7 @@ fn patch(call: &mut Call<'_>) -> Outcome {
     }
     for wanted in items(&body, "schemas") {
         let row = row_mut(call, &sync, text(wanted, "id"))?;
-        let named = [
-            &SETTINGS[..],
-            &["enabled", "filters", "destination_history_output_name"],
-        ];
+        let named = [&SETTINGS[..], &["enabled", "filters", "destination_history_output_name"]];
         for key in named.concat() {
             if let Some(value) = given(wanted, key) {
                 row[key] = value.clone();
@@ -237,9 +217,7 @@ fn patch(call: &mut Call<'_>) -> Outcome {
 fn set_fields(row: &mut Value, wanted: &[Value], replaces: bool) {
     let fields = row.get_mut("fields").and_then(Value::as_array_mut);
     for field in fields.into_iter().flatten() {
-        let named = wanted
-            .iter()
-            .find(|wanted| id_of(wanted) == text(field, "id"));
+        let named = wanted.iter().find(|wanted| id_of(wanted) == text(field, "id"));
         let Some(named) = named else {
             if replaces && !wanted.is_empty() {
                 field["enabled"] = json!(false);

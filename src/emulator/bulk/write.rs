@@ -43,13 +43,9 @@ pub(super) fn replace(
     row["active"] = json!(flag(body, "active"));
     row["mode"] = given(body, "mode").cloned().unwrap_or(json!("replicate"));
     row["destination_configuration"] = body["destination_configuration"].clone();
-    row["source_configuration"] = given(body, "source_configuration")
-        .cloned()
-        .unwrap_or(json!({}));
+    row["source_configuration"] = given(body, "source_configuration").cloned().unwrap_or(json!({}));
     row["disable_record_timestamps"] = json!(flag(body, "disable_record_timestamps"));
-    row["normalize_names"] = given(body, "normalize_names")
-        .cloned()
-        .unwrap_or(json!("enabled"));
+    row["normalize_names"] = given(body, "normalize_names").cloned().unwrap_or(json!("enabled"));
     row["policies"] = json!(list(body, "policies"));
     for key in OPTIONAL {
         put(row, key, given(body, key).cloned());

@@ -70,9 +70,7 @@ fn sync_events(store: &mut Store, home: &Home, execution: &Value) {
     }
     event(store, home, "sync.completed", listed);
     let index = |sync: &str, id: &str| {
-        json!(format!(
-            "https://app.polytomic.example/api/syncs/{sync}/executions/{id}/logs"
-        ))
+        json!(format!("https://app.polytomic.example/api/syncs/{sync}/executions/{id}/logs"))
     };
     let mut indexed = with(counts.clone());
     indexed["logs_url"] = index(sync, id);
@@ -86,30 +84,14 @@ fn sync_events(store: &mut Store, home: &Home, execution: &Value) {
     let problems =
         json!({ "error": "2 records failed", "number_of_errors": 2, "number_of_warnings": 0 });
     event(store, home, "sync.completed_with_errors", with(problems));
-    event(
-        store,
-        home,
-        "sync.failed",
-        with(json!({ "error": "the target is down" })),
-    );
-    event(
-        store,
-        home,
-        "sync.canceled",
-        with(json!({ "status": "canceled" })),
-    );
+    event(store, home, "sync.failed", with(json!({ "error": "the target is down" })));
+    event(store, home, "sync.canceled", with(json!({ "status": "canceled" })));
 }
 
 fn bulk_events(store: &mut Store, home: &Home) {
     let row = store.find(Table::BulkExecutions, "_sync", MULTI_BULK_SYNC);
     let execution = row.map(|row| row["id"].clone()).unwrap_or_default();
-    for kind in [
-        "running",
-        "completed",
-        "completed_with_errors",
-        "failed",
-        "canceled",
-    ] {
+    for kind in ["running", "completed", "completed_with_errors", "failed", "canceled"] {
         let mut body = json!({
             "sync_id": MULTI_BULK_SYNC, "sync_name": "Bulk sync 07", "execution_id": execution,
             "source_connection_id": home.database["id"],

@@ -64,26 +64,16 @@ fn sync(store: &mut Store, home: &Home, n: usize) -> Value {
         "policies": [],
     });
     let (objects, fields) = ADDED[n % ADDED.len()];
-    put(
-        &mut row,
-        "automatically_add_new_objects",
-        objects.map(Value::from),
-    );
-    put(
-        &mut row,
-        "automatically_add_new_fields",
-        fields.map(Value::from),
-    );
+    put(&mut row, "automatically_add_new_objects", objects.map(Value::from));
+    put(&mut row, "automatically_add_new_fields", fields.map(Value::from));
     if n.is_multiple_of(6) {
         row["concurrency_limit"] = json!(4);
         row["resync_concurrency_limit"] = json!(2);
         row["data_cutoff_timestamp"] = json!("2025-01-01T00:00:00Z");
     }
     row["default_schedule"] = schedule(store, home, default);
-    row["additional_schedules"] = additional
-        .into_iter()
-        .map(|additional| schedule(store, home, additional))
-        .collect();
+    row["additional_schedules"] =
+        additional.into_iter().map(|additional| schedule(store, home, additional)).collect();
     row
 }
 
@@ -120,49 +110,26 @@ fn forms() -> Vec<(Value, Vec<Value>)> {
         (weekly(), vec![]),
         (custom, vec![]),
         (continuous(), vec![]),
-        (
-            manual(),
-            vec![selecting(continuous(), changed), selecting(daily(), rest)],
-        ),
+        (manual(), vec![selecting(continuous(), changed), selecting(daily(), rest)]),
         (daily(), vec![selecting(hourly(), changed)]),
         (daily(), vec![selecting(weekly(), rest)]),
         (daily(), vec![selecting(weekly(), all)]),
-        (
-            daily(),
-            vec![with(hourly(), "schemas", json!(["public.users"]))],
-        ),
-        (
-            daily(),
-            vec![with(
-                selecting(weekly(), all),
-                "resync_mode",
-                json!("resync"),
-            )],
-        ),
+        (daily(), vec![with(hourly(), "schemas", json!(["public.users"]))]),
+        (daily(), vec![with(selecting(weekly(), all), "resync_mode", json!("resync"))]),
         (manual(), vec![hourly()]),
-        (
-            manual(),
-            vec![selecting(daily(), all), selecting(hourly(), changed)],
-        ),
+        (manual(), vec![selecting(daily(), all), selecting(hourly(), changed)]),
         (
             continuous(),
             vec![
                 with(
-                    with(
-                        selecting(hourly(), changed),
-                        "schemas",
-                        json!(["public.orders"]),
-                    ),
+                    with(selecting(hourly(), changed), "schemas", json!(["public.orders"])),
                     "resync_mode",
                     json!("refetch"),
                 ),
                 with(selecting(weekly(), rest), "resync_mode", json!("rebuild")),
             ],
         ),
-        (
-            hourly(),
-            vec![selecting(daily(), changed), selecting(weekly(), changed)],
-        ),
+        (hourly(), vec![selecting(daily(), changed), selecting(weekly(), changed)]),
         (
             weekly(),
             vec![
@@ -216,10 +183,7 @@ fn execution(store: &mut Store, home: &Home, sync: &str, status: &str) {
             "error_count": 0, "warning_count": 0, "version": "1",
         }],
     });
-    if matches!(
-        status,
-        "canceled" | "completed" | "failed" | "errors" | "interrupted"
-    ) {
+    if matches!(status, "canceled" | "completed" | "failed" | "errors" | "interrupted") {
         row["completed_at"] = json!(store.tick());
     }
     store.insert(Table::BulkExecutions, row);

@@ -45,41 +45,13 @@ pub struct Key {
 
 /// Every seeded credential.
 pub const KEYS: [Key; 7] = [
-    Key {
-        kind: "user",
-        organization: ORGANIZATION_A,
-        secret: "demo-a-user",
-    },
-    Key {
-        kind: "organization",
-        organization: ORGANIZATION_A,
-        secret: "demo-a-organization",
-    },
-    Key {
-        kind: "user",
-        organization: ORGANIZATION_B,
-        secret: "demo-b-user",
-    },
-    Key {
-        kind: "organization",
-        organization: ORGANIZATION_B,
-        secret: "demo-b-organization",
-    },
-    Key {
-        kind: "user",
-        organization: ORGANIZATION_C,
-        secret: "demo-c-user",
-    },
-    Key {
-        kind: "partner",
-        organization: ORGANIZATION_A,
-        secret: "demo-partner",
-    },
-    Key {
-        kind: "system",
-        organization: "",
-        secret: "demo-system",
-    },
+    Key { kind: "user", organization: ORGANIZATION_A, secret: "demo-a-user" },
+    Key { kind: "organization", organization: ORGANIZATION_A, secret: "demo-a-organization" },
+    Key { kind: "user", organization: ORGANIZATION_B, secret: "demo-b-user" },
+    Key { kind: "organization", organization: ORGANIZATION_B, secret: "demo-b-organization" },
+    Key { kind: "user", organization: ORGANIZATION_C, secret: "demo-c-user" },
+    Key { kind: "partner", organization: ORGANIZATION_A, secret: "demo-partner" },
+    Key { kind: "system", organization: "", secret: "demo-system" },
 ];
 
 /// A store with everything in it; `model_syncs` is how many organization A has.
@@ -118,6 +90,5 @@ fn stamped(store: &mut Store, actor: &Value, mut row: Value) -> Value {
 /// The latest row of a table.
 fn latest(store: &Store, table: Table) -> String {
     let row = store.rows(table).last();
-    row.map(|row| text(row, "id").to_owned())
-        .unwrap_or_default()
+    row.map(|row| text(row, "id").to_owned()).unwrap_or_default()
 }

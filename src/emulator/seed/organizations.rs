@@ -79,8 +79,7 @@ fn keys(store: &mut Store, partner: &str) {
         let subject = match key.kind {
             "user" => {
                 let user = store.find(Table::Users, "organization_id", key.organization);
-                user.map(|user| text(user, "id").to_owned())
-                    .unwrap_or_default()
+                user.map(|user| text(user, "id").to_owned()).unwrap_or_default()
             }
             "organization" => key.organization.to_owned(),
             "partner" => partner.to_owned(),
@@ -98,22 +97,12 @@ fn home(store: &mut Store, organization: &'static str, actor: Value) -> Home {
     let mut connect = |name: &str, kind: &str| connection(store, organization, &actor, name, kind);
     let database = connect("Production database", "postgresql");
     let warehouse = connect("Warehouse", "snowflake");
-    let applications = [
-        connect("CRM", "salesforce"),
-        connect("Marketing", "hubspot"),
-    ];
+    let applications = [connect("CRM", "salesforce"), connect("Marketing", "hubspot")];
     add_field(store, text(&database, "id"));
     let models = ["Users", "Orders", "Accounts", "Leads"]
         .map(|name| model(store, organization, &actor, &database, name))
         .to_vec();
-    Home {
-        organization,
-        actor,
-        database,
-        warehouse,
-        applications,
-        models,
-    }
+    Home { organization, actor, database, warehouse, applications, models }
 }
 
 fn connection(
@@ -170,9 +159,7 @@ fn share(store: &mut Store, owner: &Home, other: &Home) {
 /// A field that somebody added to the first schema of a connection.
 fn add_field(store: &mut Store, connection: &str) {
     let rows = store.rows_mut(Table::Schemas);
-    let schema = rows
-        .iter_mut()
-        .find(|row| text(row, "_connection") == connection);
+    let schema = rows.iter_mut().find(|row| text(row, "_connection") == connection);
     if let Some(fields) = schema.and_then(|schema| schema.get_mut("fields")?.as_array_mut()) {
         fields.push(json!({
             "id": "added", "name": "Added", "type": "string", "remote_type": "string",

@@ -6,15 +6,8 @@ use super::{Home, latest, stamped};
 use crate::emulator::json::text;
 use crate::emulator::store::{Store, Table};
 
-const MODES: [&str; 7] = [
-    "updateOrCreate",
-    "create",
-    "update",
-    "append",
-    "replace",
-    "remove",
-    "snapshot",
-];
+const MODES: [&str; 7] =
+    ["updateOrCreate", "create", "update", "append", "replace", "remove", "snapshot"];
 
 const STATUSES: [&str; 11] = [
     "created",

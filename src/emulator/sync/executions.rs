@@ -23,17 +23,12 @@ pub(super) fn handle(call: &mut Call<'_>) -> Option<Outcome> {
 
 /// Whether an execution of that status is over.
 pub(in crate::emulator) fn is_terminal(status: &str) -> bool {
-    matches!(
-        status,
-        "canceled" | "completed" | "failed" | "interrupted" | "errors"
-    )
+    matches!(status, "canceled" | "completed" | "failed" | "interrupted" | "errors")
 }
 
 /// The execution of a sync that is under way.
 pub(in crate::emulator) fn current<'a>(store: &'a Store, sync: &'a str) -> Option<&'a Value> {
-    store
-        .select(Table::Executions, "_sync", sync)
-        .rfind(|row| !is_terminal(text(row, "status")))
+    store.select(Table::Executions, "_sync", sync).rfind(|row| !is_terminal(text(row, "status")))
 }
 
 /// What canceling makes of an execution. One that has begun winds down first (`canceling`); a

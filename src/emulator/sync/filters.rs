@@ -25,9 +25,8 @@ impl Filters {
     /// What the deprecated properties of a body say. A condition of a model that does not say
     /// which model is about that of the first mapped field.
     pub(super) fn deprecated(body: &Value) -> Filters {
-        let model_id = list(body, "fields")
-            .first()
-            .map(|field| field["source"]["model_id"].clone());
+        let model_id =
+            list(body, "fields").first().map(|field| field["source"]["model_id"].clone());
         let (mut model, mut target) = (Vec::new(), Vec::new());
         for filter in list(body, "filters") {
             if is_of_target(filter) {
@@ -54,12 +53,7 @@ impl Filters {
         let with_filters = given(body, "filters").is_some();
         let target = &body["target"];
         for (new, old, logic, at) in [
-            (
-                &said.model,
-                &deprecated.model,
-                given(body, "filter_logic"),
-                "/filter_logic",
-            ),
+            (&said.model, &deprecated.model, given(body, "filter_logic"), "/filter_logic"),
             (
                 &said.target,
                 &deprecated.target,
@@ -97,18 +91,10 @@ impl Filters {
             let mut filter = pick(condition, &["function", "value", "label"]);
             filter["field_id"] = condition["field"].clone();
             filter["field_type"] = json!("Target");
-            put(
-                &mut filter,
-                "value_field",
-                given(condition, "value_source").cloned(),
-            );
+            put(&mut filter, "value_field", given(condition, "value_source").cloned());
             filters.push(filter);
         }
-        put(
-            shown,
-            "filters",
-            (!filters.is_empty()).then(|| json!(filters)),
-        );
+        put(shown, "filters", (!filters.is_empty()).then(|| json!(filters)));
         put(shown, "filter_logic", logic(self.model.as_ref()));
         if let Some(target) = shown.get_mut("target") {
             put(target, "filter_logic", logic(self.target.as_ref()));
@@ -145,23 +131,15 @@ fn target_condition(filter: &Value) -> Value {
     let mut condition = pick(filter, &["function", "value", "label"]);
     let field = given(filter, "field_id").unwrap_or(&filter["field"]["field"]);
     condition["field"] = field.clone();
-    put(
-        &mut condition,
-        "value_source",
-        given(filter, "value_field").cloned(),
-    );
+    put(&mut condition, "value_source", given(filter, "value_field").cloned());
     condition
 }
 
 /// Whether both say the same. `value_source` counts only where both have one: a legacy view
 /// cannot show it.
 fn same_conditions(new: &Value, old: &Value) -> bool {
-    let comparable = |condition: &Value| {
-        pick(
-            condition,
-            &["source", "field", "function", "value", "label"],
-        )
-    };
+    let comparable =
+        |condition: &Value| pick(condition, &["source", "field", "function", "value", "label"]);
     let (new, old) = (list(new, "conditions"), list(old, "conditions"));
     new.len() == old.len()
         && new.iter().zip(old).all(|(new, old)| {

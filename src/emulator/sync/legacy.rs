@@ -17,9 +17,7 @@ pub(super) fn show(row: &Value) -> Value {
     if let Some(first) = list(&row["identities"], "mappings").first() {
         shown["identity"] = first.clone();
     }
-    let overrides = shown
-        .get_mut("override_fields")
-        .and_then(Value::as_array_mut);
+    let overrides = shown.get_mut("override_fields").and_then(Value::as_array_mut);
     for field in overrides.into_iter().flatten() {
         field["source"] = json!({ "field": "", "model_id": "" });
         field["encryption_enabled"] = json!(false);
@@ -39,11 +37,7 @@ pub(super) fn contents(
 ) -> Result<Value, Failure> {
     let mut contents = write::common(call, &body)?;
     let shown = current.map(show).unwrap_or_default();
-    put(
-        &mut contents,
-        "identities",
-        identities(&body, current, &shown),
-    );
+    put(&mut contents, "identities", identities(&body, current, &shown));
     let filters = match current {
         Some(current) if same_filters(&body, &shown) => Filters::stored(current),
         _ => Filters::deprecated(&body),

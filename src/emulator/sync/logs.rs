@@ -40,9 +40,7 @@ pub(in crate::emulator) fn urls(execution: &Value, kind: &str) -> Vec<String> {
         return Vec::new();
     }
     let (sync, id) = (text(execution, "_sync"), text(execution, "id"));
-    vec![format!(
-        "https://app.polytomic.example/api/syncs/{sync}/executions/{id}/{kind}/0.json"
-    )]
+    vec![format!("https://app.polytomic.example/api/syncs/{sync}/executions/{id}/{kind}/0.json")]
 }
 
 /// The console's lines of an execution, after the cursor `after`.
@@ -57,11 +55,7 @@ pub(in crate::emulator) fn console(call: &Call<'_>, execution: &Value) -> Outcom
         Some(Ok(start)) => start,
         Some(Err(_)) => return Err(Failure::bad_request("?after: is not a cursor")),
     };
-    let lines = [
-        "Execution created",
-        "Execution started",
-        "Execution reports its status",
-    ];
+    let lines = ["Execution created", "Execution started", "Execution reports its status"];
     let entries: Vec<Value> = lines
         .iter()
         .enumerate()
@@ -111,10 +105,7 @@ fn get_file(call: &Call<'_>) -> Outcome {
         return Err(Failure::not_found("log file"));
     }
     let path = format!("{sync}/{}/{kind}/{name}", text(&row, "id"));
-    let address = format!(
-        "{}/_emulator/files/{path}?signature=none",
-        file_origin(call)
-    );
+    let address = format!("{}/_emulator/files/{path}?signature=none", file_origin(call));
     Reply::elsewhere(302, address)
 }
 

@@ -38,11 +38,8 @@ fn list(call: &Call<'_>) -> Outcome {
     let rows: Vec<Value> = call
         .rows(Table::ModelSyncs)
         .filter(|row| {
-            call.query("active")
-                .is_none_or(|yes| (yes == "true") == flag(row, "active"))
-                && call
-                    .query("mode")
-                    .is_none_or(|mode| mode == text(row, "mode"))
+            call.query("active").is_none_or(|yes| (yes == "true") == flag(row, "active"))
+                && call.query("mode").is_none_or(|mode| mode == text(row, "mode"))
                 && call
                     .query("target_connection_id")
                     .is_none_or(|id| id == text(&row["target"], "connection_id"))
@@ -55,11 +52,7 @@ fn list(call: &Call<'_>) -> Outcome {
     let mut page = paging::page(call, rows)?;
     for item in &mut page.items {
         let target = item["target"].take();
-        put(
-            item,
-            "target_connection_id",
-            given(&target, "connection_id").cloned(),
-        );
+        put(item, "target_connection_id", given(&target, "connection_id").cloned());
         put(item, "target_object", given(&target, "object").cloned());
     }
     Reply::whole(page.envelope())
@@ -109,11 +102,7 @@ fn stamp(call: &Call<'_>, row: &mut Value, now: &str) {
 }
 
 fn show(call: &Call<'_>, row: &Value) -> Outcome {
-    Reply::data(if call.is_legacy() {
-        legacy::show(row)
-    } else {
-        write::show(row)
-    })
+    Reply::data(if call.is_legacy() { legacy::show(row) } else { write::show(row) })
 }
 
 fn delete(call: &mut Call<'_>) -> Outcome {
@@ -124,9 +113,7 @@ fn delete(call: &mut Call<'_>) -> Outcome {
     }
     call.store.tick();
     call.store.remove(Table::ModelSyncs, &id);
-    call.store
-        .rows_mut(Table::Executions)
-        .retain(|row| text(row, "_sync") != id);
+    call.store.rows_mut(Table::Executions).retain(|row| text(row, "_sync") != id);
     Reply::nothing()
 }
 
@@ -160,9 +147,7 @@ fn schedule_options() -> Value {
 fn get_error_handling(call: &Call<'_>) -> Outcome {
     let row = call.row(Table::ModelSyncs, &call.path("id"))?;
     Reply::data(
-        given(row, "_error_handling")
-            .cloned()
-            .unwrap_or_else(|| error_handling(&json!({}))),
+        given(row, "_error_handling").cloned().unwrap_or_else(|| error_handling(&json!({}))),
     )
 }
 

@@ -67,12 +67,7 @@ pub(super) fn common(call: &Call<'_>, body: &Value) -> Result<Value, Failure> {
         return Err(Failure::invalid("/name", "must not be empty"));
     }
     let mut contents = pick(body, &["name", "mode", "schedule", "encryption_passphrase"]);
-    for key in [
-        "active",
-        "sync_all_records",
-        "only_enrich_updates",
-        "skip_initial_backfill",
-    ] {
+    for key in ["active", "sync_all_records", "only_enrich_updates", "skip_initial_backfill"] {
         contents[key] = json!(flag(body, key));
     }
     for key in ["policies", "overrides"] {
@@ -113,14 +108,7 @@ pub(super) fn show(row: &Value) -> Value {
 fn shown_target(target: &Value) -> Value {
     let mut kept = pick(
         target,
-        &[
-            "connection_id",
-            "object",
-            "configuration",
-            "create",
-            "new_name",
-            "search_values",
-        ],
+        &["connection_id", "object", "configuration", "create", "new_name", "search_values"],
     );
     if text(target, "object").is_empty() {
         put(&mut kept, "object", None);
@@ -135,20 +123,14 @@ fn fields(body: &Value) -> Result<(Vec<Value>, Vec<Value>), Failure> {
     for (place, field) in list(body, "override_fields").iter().enumerate() {
         let source = given(field, "source").filter(|source| !text(source, "field").is_empty());
         if source.is_some() {
-            fields.push(pick(
-                field,
-                &["source", "target", "new", "override_value", "sync_mode"],
-            ));
+            fields.push(pick(field, &["source", "target", "new", "override_value", "sync_mode"]));
             continue;
         }
         if given(field, "override_value").is_none() {
             let pointer = format!("/override_fields/{place}/override_value");
             return Err(Failure::invalid(&pointer, "is required"));
         }
-        overrides.push(pick(
-            field,
-            &["target", "override_value", "new", "sync_mode"],
-        ));
+        overrides.push(pick(field, &["target", "override_value", "new", "sync_mode"]));
     }
     Ok((fields, overrides))
 }

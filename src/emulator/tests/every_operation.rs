@@ -24,11 +24,7 @@ async fn drive(version: Version) {
         // A fresh state for each, so that no operation depends on another.
         let emulator = Emulator::seeded();
         let before = emulator.state();
-        let secret = if needs_partner(operation) {
-            "demo-partner"
-        } else {
-            "demo-a-user"
-        };
+        let secret = if needs_partner(operation) { "demo-partner" } else { "demo-a-user" };
         let client = Client::new(&emulator, version, secret);
         let path = path(operation);
         let (method, body) = (operation.method.as_str(), body(operation));
@@ -48,11 +44,7 @@ async fn drive(version: Version) {
             assert!([400, 422].contains(&wrong.status), "{id}: {wrong:?}");
         }
         let nobody = Client::new(&emulator, version, "nobody");
-        assert_eq!(
-            nobody.send(method, &path, body, &[]).await.status,
-            401,
-            "{id}"
-        );
+        assert_eq!(nobody.send(method, &path, body, &[]).await.status, 401, "{id}");
     }
 }
 
@@ -136,17 +128,12 @@ fn path(operation: &Operation) -> String {
 
 fn body(operation: &Operation) -> Option<Value> {
     operation.request_schema()?;
-    let legacy = Contract::of(Version::Legacy)
-        .operations()
-        .any(|found| std::ptr::eq(found, operation));
+    let legacy =
+        Contract::of(Version::Legacy).operations().any(|found| std::ptr::eq(found, operation));
     let schedule = json!({ "frequency": "daily", "hour": "4" });
     Some(match operation.id.as_str() {
         "bulk_sync.create" | "bulk_sync.update" => {
-            let name = if legacy {
-                "schedule"
-            } else {
-                "default_schedule"
-            };
+            let name = if legacy { "schedule" } else { "default_schedule" };
             json!({
                 "name": "n", "source_connection_id": DATABASE, "active": true,
                 "destination_connection_id": WAREHOUSE, "destination_configuration": {},

@@ -29,11 +29,7 @@ pub(super) struct Answer {
 
 impl Client {
     pub(super) fn new(emulator: &Emulator, version: Version, secret: &str) -> Client {
-        Client {
-            emulator: emulator.clone(),
-            version,
-            authorization: format!("Bearer {secret}"),
-        }
+        Client { emulator: emulator.clone(), version, authorization: format!("Bearer {secret}") }
     }
 
     pub(super) fn upstream(emulator: &Emulator, secret: &str) -> Client {
@@ -93,11 +89,7 @@ pub(super) async fn ask(emulator: &Emulator, request: Request<Body>) -> Answer {
         true => Value::Null,
         false => serde_json::from_slice(&bytes).unwrap(),
     };
-    Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body,
-    }
+    Answer { status: head.status.as_u16(), headers: head.headers, body }
 }
 
 impl Answer {
