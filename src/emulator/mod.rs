@@ -15,6 +15,7 @@
 //! | file | what is in it |
 //! | --- | --- |
 //! | `service` | the life of a request: version, route, credential, checks, handler, view |
+//! | `checks` | what is checked before a handler sees a request |
 //! | `call`, `json`, `view`, `paging` | what handlers share |
 //! | `store`, `clock` | the state |
 //! | `auth`, `idempotency` | who calls, and whether it is a repetition |
@@ -36,6 +37,7 @@ mod auth;
 mod bulk;
 mod call;
 mod catalog;
+mod checks;
 mod clock;
 mod connections;
 mod idempotency;
@@ -73,6 +75,7 @@ struct Inner {
     store: Store,
     replays: Replays,
     seen: VecDeque<Seen>,
+    asked: usize,
 }
 
 impl Emulator {
@@ -87,6 +90,7 @@ impl Emulator {
             store: seed::store(options.model_syncs),
             replays: Replays::default(),
             seen: VecDeque::new(),
+            asked: 0,
         };
         Emulator {
             shared: Arc::new(Shared {
@@ -140,6 +144,9 @@ pub struct Options {
     pub undeclared_accepted: bool,
     /// Model syncs seeded in organization A, at least 20.
     pub model_syncs: usize,
+    /// Every so manieth request to the APIs is turned away with 429 and `Retry-After: 1`; 0 for
+    /// none.
+    pub busy_every: usize,
     /// How many requests [`Emulator::requests`] remembers.
     pub request_log: usize,
 }
@@ -152,6 +159,7 @@ impl Default for Options {
             page_limit: 50,
             undeclared_accepted: false,
             model_syncs: 120,
+            busy_every: 0,
             request_log: 1000,
         }
     }

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::emulator::call::{Call, Failure};
 use crate::emulator::json::{flag, given, list, put, text};
-use crate::emulator::store::Table;
 
 /// Properties that are there only when given.
 const OPTIONAL: [&str; 5] = [
@@ -27,8 +26,8 @@ pub(super) fn replace(
     current: Option<&Value>,
 ) -> Result<(), Failure> {
     for key in ["source_connection_id", "destination_connection_id"] {
-        call.row(Table::Connections, text(body, key))
-            .map_err(|_| Failure::invalid(&format!("/{key}"), "connection not found"))?;
+        let organization = text(row, "organization_id");
+        call.connection(text(body, key), organization, &format!("/{key}"))?;
         row[key] = body[key].clone();
     }
     if current
