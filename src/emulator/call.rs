@@ -106,9 +106,17 @@ impl Call<'_> {
         if self.caller.sees(named) {
             return Ok(named.to_owned());
         }
-        Err(Failure::forbidden(
-            "the organization is not one of the caller's",
-        ))
+        let message = "is not one of the caller's organizations";
+        Err(Failure::invalid("/organization_id", message))
+    }
+
+    /// Refuses a body that would move a resource out of its organization.
+    pub(super) fn stays_in(&self, organization: &str) -> Result<(), Failure> {
+        let named = text(&self.body, "organization_id");
+        if named.is_empty() || named == organization {
+            return Ok(());
+        }
+        Err(Failure::invalid("/organization_id", "cannot change"))
     }
 
     /// The properties that the request's schema declares.

@@ -23,7 +23,13 @@ const BACKENDS: [Backend; 4] = [
             "support.tickets",
             "audit",
         ],
-        schemas: &["public.users", "public.orders", "public.events"],
+        // The last one has to be encoded in a path.
+        schemas: &[
+            "public.users",
+            "public.orders",
+            "public.events",
+            "public.order/items #1",
+        ],
     },
     Backend {
         id: "salesforce",

@@ -84,6 +84,7 @@ fn sample(call: &Call<'_>) -> Outcome {
 fn replace(call: &Call<'_>, row: &mut Value, now: &str) -> Result<(), Failure> {
     let body = call.given();
     let organization = text(row, "organization_id").to_owned();
+    call.stays_in(&organization)?;
     let connection = call.connection(
         text(&body, "connection_id"),
         &organization,

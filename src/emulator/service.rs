@@ -3,9 +3,11 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use sha2::{Digest, Sha256};
 
 use super::call::{Call, Failure, Outcome, Reply};
 use super::idempotency::Key;
@@ -50,7 +52,14 @@ async fn api(State(emulator): State<Emulator>, request: Request) -> Response {
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
+    // HTTP/2 says the host in the URI.
+    let authority = head.uri.authority().map(Authority::as_str);
+    let host = head
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let request = Incoming {
+        host: host.or(authority).unwrap_or("localhost"),
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query(),
@@ -62,6 +71,7 @@ async fn api(State(emulator): State<Emulator>, request: Request) -> Response {
 
 /// A request with its body read.
 struct Incoming<'a> {
+    host: &'a str,
     method: &'a Method,
     path: &'a str,
     query: Option<&'a str>,
@@ -72,6 +82,21 @@ struct Incoming<'a> {
 impl Incoming<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The same for requests that ask for the same.
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for part in [
+            self.method.as_str(),
+            self.path,
+            self.query.unwrap_or_default(),
+        ] {
+            digest.update(part);
+            digest.update([0]);
+        }
+        digest.update(self.body);
+        digest.finalize().into()
     }
 }
 
@@ -142,14 +167,9 @@ fn exchange(
             credential: caller.credential.clone(),
             key: key.to_owned(),
         });
-    let asked = format!(
-        "{} {}?{} {body}",
-        request.method,
-        request.path,
-        request.query.unwrap_or_default()
-    );
+    let asked = request.digest();
     if let Some(key) = &key
-        && let Some(earlier) = inner.replays.earlier(key, &asked)?
+        && let Some(earlier) = inner.replays.earlier(key, asked)?
     {
         return earlier;
     }
@@ -163,7 +183,7 @@ fn exchange(
         path: found.parameters,
         query: checks::read_query(operation, request.query),
         body,
-        host: request.header("host").unwrap_or("localhost"),
+        host: request.host,
         page_limit: options.page_limit,
     };
     let mut outcome = dispatch(&mut call);

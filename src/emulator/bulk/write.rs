@@ -25,6 +25,7 @@ pub(super) fn replace(
     body: &Value,
     current: Option<&Value>,
 ) -> Result<(), Failure> {
+    call.stays_in(text(row, "organization_id"))?;
     for key in ["source_connection_id", "destination_connection_id"] {
         let organization = text(row, "organization_id");
         call.connection(text(body, key), organization, &format!("/{key}"))?;

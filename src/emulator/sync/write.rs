@@ -60,6 +60,7 @@ pub(super) fn contents(
 
 /// The contents that bodies of both versions say in the same way.
 pub(super) fn common(call: &Call<'_>, body: &Value, organization: &str) -> Result<Value, Failure> {
+    call.stays_in(organization)?;
     let target = given(body, "target").cloned().unwrap_or_default();
     let connection = text(&target, "connection_id");
     call.connection(connection, organization, "/target/connection_id")?;

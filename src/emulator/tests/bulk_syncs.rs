@@ -115,6 +115,7 @@ async fn refuses_what_was_removed() {
         ),
         ("/schemas", json!(["no.such"])),
         ("/source_connection_id", json!("nobody's")),
+        ("/organization_id", json!("nobody's")),
     ] {
         let body = with(pointer, value);
         let name = pointer.rsplit('/').next().unwrap();
@@ -222,7 +223,11 @@ async fn schemas_are_selected() {
         .iter()
         .map(|s| &s["enabled"])
         .collect();
-    assert_eq!(enabled, [true, true, false]);
+    assert_eq!(enabled, [true, true, false, false]);
+    let encoded = upstream
+        .get(&format!("{path}/public.order%2Fitems%20%231"))
+        .await;
+    assert_eq!(encoded.data()["id"], "public.order/items #1");
     let orders = upstream.get(&format!("{path}/public.orders")).await.data();
     assert_eq!(orders["history_enabled"], true);
     let fields: Vec<_> = orders["fields"]
