@@ -12,6 +12,19 @@
 //! write, and nothing is random: two instances that get the same writes in the same order give
 //! the same answers and the same [`Emulator::state`].
 //!
+//! Where the vendor's text is silent, the emulator decides so:
+//!
+//! - A partner or system credential scoped to an organization acts as that organization's own:
+//!   `/api/me` says `is_organization`, singular routes are open, plural ones refused.
+//! - Sharing a connection is for the owner's own credentials too, not for partners only; listing
+//!   what is shared has a plural route and a singular one, each refused to the other's callers.
+//! - Canceling an execution that has begun makes it `canceling`, canceling it again `canceled`.
+//! - An idempotency key replays refusals as well; a refused write moves neither clock nor ids.
+//! - Log files are a 302 to another origin in both versions.
+//! - Native legacy writes out what its structures always have: `override_fields[].source` (empty),
+//!   `encryption_enabled: false`, `target.object: ""`.
+//! - A replacement without `fields` leaves the fields of a bulk schema alone.
+//!
 //! | file | what is in it |
 //! | --- | --- |
 //! | `service` | the life of a request: version, route, credential, checks, handler, view |
@@ -178,7 +191,8 @@ pub struct Seen {
     pub status: u16,
 }
 
-/// Serves on that listener until `shutdown` is done and the requests under way are answered.
+/// Serves on that listener until `shutdown` is done and the requests under way are answered. The
+/// listener should be a loopback one: the state is there for whoever asks.
 ///
 /// # Errors
 ///
