@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::contract::{Contract, Version};
 use crate::exchange::{Bounds, Choice, Exchange, Outcome};
 use crate::failure::{Failure, Key};
+use crate::lens::Disclosable;
 use crate::message::{LegacyRequest, UPSTREAM_VERSION, UpstreamRequest, UpstreamResponse};
 use crate::rules::{CallerKind, Calls, Rule, Rules};
 use crate::settings::Settings;
@@ -173,10 +174,11 @@ fn disclosable(rule: &Rule) -> String {
         Calls::Single(_) => base,
     };
     let lenses = rule.lenses.iter().chain(&rule.envelope_lenses);
-    let mut lines: Vec<String> = lenses
-        .flat_map(|lens| lens.discloses())
-        .map(|own| format!("  {} {base}{}: when {}", own.how.text(), own.pointer, own.when))
-        .collect();
+    let line = |own: Disclosable| {
+        let base = if own.in_request { "request " } else { base.as_str() };
+        format!("  {} {base}{}: when {}", own.how.text(), own.pointer, own.when)
+    };
+    let mut lines: Vec<String> = lenses.flat_map(|lens| lens.discloses()).map(line).collect();
     if let Calls::Single(single) = &rule.calls
         && let Some(follow) = &single.follow
     {
