@@ -100,9 +100,6 @@ impl Call<'_> {
         if self.caller.sees(named) {
             return Ok(named.to_owned());
         }
-<<<<<<< HEAD
-        Err(Failure::forbidden("the organization is not one of the caller's"))
-=======
         let message = "is not one of the caller's organizations";
         Err(Failure::invalid("/organization_id", message))
     }
@@ -114,7 +111,6 @@ impl Call<'_> {
             return Ok(());
         }
         Err(Failure::invalid("/organization_id", "cannot change"))
->>>>>>> emulator
     }
 
     /// The properties that the request's schema declares.

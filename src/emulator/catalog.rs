@@ -17,24 +17,9 @@ const BACKENDS: [Backend; 4] = [
         id: "postgresql",
         name: "PostgreSQL",
         operations: &["source", "destination", "enrichment", "query", "bulksync"],
-<<<<<<< HEAD
         targets: &["sales.customers", "sales.orders", "support.tickets", "audit"],
-        schemas: &["public.users", "public.orders", "public.events"],
-=======
-        targets: &[
-            "sales.customers",
-            "sales.orders",
-            "support.tickets",
-            "audit",
-        ],
         // The last one has to be encoded in a path.
-        schemas: &[
-            "public.users",
-            "public.orders",
-            "public.events",
-            "public.order/items #1",
-        ],
->>>>>>> emulator
+        schemas: &["public.users", "public.orders", "public.events", "public.order/items #1"],
     },
     Backend {
         id: "salesforce",

@@ -9,14 +9,8 @@ use crate::contract::{self, Finding, Operation, Version};
 
 /// What went away with 2025-09-18, and what took its place.
 const REMOVED: [(&str, &str); 3] = [
-    (
-        "schedule",
-        "was removed in 2025-09-18, use default_schedule and additional_schedules",
-    ),
-    (
-        "discover",
-        "was removed in 2025-09-18, use automatically_add_new_objects and _fields",
-    ),
+    ("schedule", "was removed in 2025-09-18, use default_schedule and additional_schedules"),
+    ("discover", "was removed in 2025-09-18, use automatically_add_new_objects and _fields"),
     ("resync", "was removed in 2025-09-18, use resync_mode"),
 ];
 
@@ -99,10 +93,9 @@ fn earlier_spellings(operation: &Operation, body: &mut Value) {
         let Some(schema) = schema.as_object_mut() else {
             continue;
         };
-        for (earlier, name) in [
-            ("partitionKey", "partition_key"),
-            ("trackingField", "tracking_field"),
-        ] {
+        for (earlier, name) in
+            [("partitionKey", "partition_key"), ("trackingField", "tracking_field")]
+        {
             if let Some(value) = schema.shift_remove(earlier) {
                 schema.entry(name).or_insert(value);
             }
@@ -134,9 +127,7 @@ fn refuse(status: u16, findings: &[Finding]) -> Result<(), Failure> {
 
 fn is_declared(operation: &Operation, name: &str) -> bool {
     let name = name.split('[').next().unwrap_or(name);
-    operation
-        .query_parameter_names()
-        .any(|declared| declared == name)
+    operation.query_parameter_names().any(|declared| declared == name)
 }
 
 /// The upstream list of bulk syncs pages although its types do not say so.

@@ -81,11 +81,8 @@ fn replace(call: &Call<'_>, row: &mut Value, now: &str) -> Result<(), Failure> {
     let body = call.given();
     let organization = text(row, "organization_id").to_owned();
     call.stays_in(&organization)?;
-    let connection = call.connection(
-        text(&body, "connection_id"),
-        &organization,
-        "/connection_id",
-    )?;
+    let connection =
+        call.connection(text(&body, "connection_id"), &organization, "/connection_id")?;
     row["connection_id"] = body["connection_id"].clone();
     row["configuration"] = body["configuration"].clone();
     row["name"] = body["name"].clone();

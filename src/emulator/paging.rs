@@ -51,10 +51,7 @@ fn limit(call: &Call<'_>) -> Result<usize, Failure> {
     let Some(limit) = call.query("limit") else {
         return Ok(call.page_limit);
     };
-    let is_sync_list = matches!(
-        call.operation.id.as_str(),
-        "model_sync.list" | "bulk_sync.list"
-    );
+    let is_sync_list = matches!(call.operation.id.as_str(), "model_sync.list" | "bulk_sync.list");
     match limit.parse::<usize>() {
         Ok(limit) if (1..=call.page_limit).contains(&limit) => Ok(limit),
         Ok(limit) if !is_sync_list => Ok(limit.clamp(1, call.page_limit)),

@@ -143,9 +143,7 @@ fn set_primary_keys(call: &mut Call<'_>) -> Outcome {
         }
     }
     for field in known {
-        let named = wanted
-            .iter()
-            .find(|wanted| wanted["field_id"] == field["id"]);
+        let named = wanted.iter().find(|wanted| wanted["field_id"] == field["id"]);
         if let Some(named) = named {
             field["is_primary_key"] = named["is_primary_key"].clone();
             field["primary_key_override"] = json!(true);

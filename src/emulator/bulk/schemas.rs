@@ -69,26 +69,15 @@ pub(super) fn check_source(call: &Call<'_>, source: &str) -> Result<(), Failure>
 
 /// Refuses a selection of schemas that a sync does not have.
 pub(super) fn check_selection(call: &Call<'_>, sync: &str) -> Result<(), Failure> {
-    let known: Vec<Value> = call
-        .store
-        .select(Table::BulkSchemas, "_sync", sync)
-        .cloned()
-        .collect();
+    let known: Vec<Value> = call.store.select(Table::BulkSchemas, "_sync", sync).cloned().collect();
     check_known(call, &known)
 }
 
 fn check_known(call: &Call<'_>, known: &[Value]) -> Result<(), Failure> {
     for (place, wanted) in items(&call.body, "schemas").iter().enumerate() {
-<<<<<<< HEAD
-        let id = id_of(wanted);
-        let mut known = call.store.select(Table::BulkSchemas, "_sync", sync);
-        if !known.any(|row| text(row, "id") == id) {
-            return Err(Failure::invalid(&format!("/schemas/{place}"), "schema not found"));
-=======
         if !known.iter().any(|known| text(known, "id") == id_of(wanted)) {
             let pointer = format!("/schemas/{place}");
             return Err(Failure::invalid(&pointer, "schema not found"));
->>>>>>> emulator
         }
     }
     Ok(())

@@ -51,18 +51,8 @@ impl Filters {
         let named = Filters::stored(body);
         let deprecated = Filters::deprecated(body);
         let target = &body["target"];
-<<<<<<< HEAD
-        for (new, old, logic, at) in [
-            (&said.model, &deprecated.model, given(body, "filter_logic"), "/filter_logic"),
-=======
         for (named, deprecated, logic, at) in [
-            (
-                &named.model,
-                &deprecated.model,
-                given(body, "filter_logic"),
-                "/filter_logic",
-            ),
->>>>>>> emulator
+            (&named.model, &deprecated.model, given(body, "filter_logic"), "/filter_logic"),
             (
                 &named.target,
                 &deprecated.target,
@@ -147,17 +137,6 @@ fn target_condition(filter: &Value) -> Value {
 
 /// Whether both say the same. `value_source` counts only where both have one: a legacy view
 /// cannot show it.
-<<<<<<< HEAD
-fn same_conditions(new: &Value, old: &Value) -> bool {
-    let comparable =
-        |condition: &Value| pick(condition, &["source", "field", "function", "value", "label"]);
-    let (new, old) = (list(new, "conditions"), list(old, "conditions"));
-    new.len() == old.len()
-        && new.iter().zip(old).all(|(new, old)| {
-            let sources = (given(new, "value_source"), given(old, "value_source"));
-            comparable(new) == comparable(old)
-                && !matches!(sources, (Some(new), Some(old)) if new != old)
-=======
 fn same_conditions(one: &Value, other: &Value) -> bool {
     const SHOWN: [&str; 5] = ["source", "field", "function", "value", "label"];
     let (one, other) = (list(one, "conditions"), list(other, "conditions"));
@@ -166,7 +145,6 @@ fn same_conditions(one: &Value, other: &Value) -> bool {
             let sources = (given(one, "value_source"), given(other, "value_source"));
             pick(one, &SHOWN) == pick(other, &SHOWN)
                 && !matches!(sources, (Some(one), Some(other)) if one != other)
->>>>>>> emulator
         })
 }
 

@@ -25,17 +25,9 @@ async fn me_tells_the_kind_of_every_key() {
     let emulator = Emulator::seeded();
     for key in KEYS {
         for version in [Version::Legacy, Version::Upstream] {
-            let me = Client::new(&emulator, version, key.secret)
-                .get("/api/me")
-                .await
-                .data();
+            let me = Client::new(&emulator, version, key.secret).get("/api/me").await.data();
             for kind in ["user", "organization", "partner", "system"] {
-                assert_eq!(
-                    me[format!("is_{kind}")],
-                    json!(kind == key.kind),
-                    "{}",
-                    key.secret
-                );
+                assert_eq!(me[format!("is_{kind}")], json!(kind == key.kind), "{}", key.secret);
             }
             let organization = me["organization_id"].as_str().unwrap_or_default();
             assert_eq!(organization, key.organization);
@@ -47,10 +39,7 @@ async fn me_tells_the_kind_of_every_key() {
 #[tokio::test]
 async fn basic_credentials_are_scoped() {
     let emulator = Emulator::seeded();
-    let me = basic(&emulator, ORGANIZATION_B, "demo-partner")
-        .get("/api/me")
-        .await
-        .data();
+    let me = basic(&emulator, ORGANIZATION_B, "demo-partner").get("/api/me").await.data();
     assert_eq!(me["organization_id"], ORGANIZATION_B);
     assert_eq!(me["is_organization"], true);
     assert_eq!(me["is_partner"], false);
@@ -125,23 +114,13 @@ async fn organization_routes_by_kind() {
     }
     let partner = Client::upstream(&emulator, "demo-partner");
     let listed = partner.get("/api/organizations").await.data();
-    let ids: Vec<_> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|o| o["id"].clone())
-        .collect();
+    let ids: Vec<_> = listed.as_array().unwrap().iter().map(|o| o["id"].clone()).collect();
     assert_eq!(ids, [ORGANIZATION_A, ORGANIZATION_B]);
-    let other = partner
-        .get(&format!("/api/organizations/{ORGANIZATION_C}"))
-        .await;
+    let other = partner.get(&format!("/api/organizations/{ORGANIZATION_C}")).await;
     assert_eq!(other.status, 404);
     let scoped = basic(&emulator, ORGANIZATION_B, "demo-partner");
     assert_eq!(scoped.get("/api/organizations").await.status, 403);
-    assert_eq!(
-        scoped.get("/api/organization").await.data()["id"],
-        ORGANIZATION_B
-    );
+    assert_eq!(scoped.get("/api/organization").await.data()["id"], ORGANIZATION_B);
 }
 
 #[tokio::test]
@@ -151,20 +130,12 @@ async fn legacy_organization_routes_are_for_everyone() {
     let listed = user.get("/api/organizations").await.data();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(listed[0]["id"], ORGANIZATION_B);
-    let other = user
-        .get(&format!("/api/organizations/{ORGANIZATION_A}/users"))
-        .await;
+    let other = user.get(&format!("/api/organizations/{ORGANIZATION_A}/users")).await;
     assert_eq!(other.status, 404);
     let own = format!("/api/organizations/{ORGANIZATION_B}/users");
-    let created = user
-        .post(&own, json!({ "email": "new@birch.example" }))
-        .await
-        .data();
+    let created = user.post(&own, json!({ "email": "new@birch.example" })).await.data();
     let seen = Client::upstream(&emulator, "demo-b-user")
-        .get(&format!(
-            "/api/organization/users/{}",
-            created["id"].as_str().unwrap()
-        ))
+        .get(&format!("/api/organization/users/{}", created["id"].as_str().unwrap()))
         .await;
     assert_eq!(seen.data()["email"], "new@birch.example");
 }
@@ -177,12 +148,7 @@ async fn organization_settings_are_replaced_upstream_and_kept_by_legacy() {
     let after = legacy.put(&path, json!({ "name": "Beech" })).await.data();
     assert_eq!(after["issuer"], "https://login.birch.example");
     let stored = emulator.state()["organization"][1].clone();
-    assert!(
-        stored["client_secret"]
-            .as_str()
-            .unwrap()
-            .starts_with("sha256:")
-    );
+    assert!(stored["client_secret"].as_str().unwrap().starts_with("sha256:"));
     let upstream = Client::upstream(&emulator, "demo-partner");
     upstream.put(&path, json!({ "name": "Beech" })).await.data();
     let stored = emulator.state()["organization"][1].clone();
@@ -208,13 +174,7 @@ async fn other_organizations_resources_are_not_found() {
         }
     }
     let partner = Client::upstream(&emulator, "demo-partner");
-    assert_eq!(
-        partner
-            .get(&format!("/api/syncs/{RUNNING_SYNC}"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(partner.get(&format!("/api/syncs/{RUNNING_SYNC}")).await.status, 200);
 }
 
 #[tokio::test]
@@ -223,10 +183,7 @@ async fn sharing() {
     let body = json!({ "child_organization_id": ORGANIZATION_B, "name": "Shared" });
     let path = format!("/api/organizations/{ORGANIZATION_A}/connections/{DATABASE}/shared");
     for secret in ["demo-partner", "demo-a-user"] {
-        let created = Client::upstream(&emulator, secret)
-            .post(&path, body.clone())
-            .await
-            .data();
+        let created = Client::upstream(&emulator, secret).post(&path, body.clone()).await.data();
         assert!(created["id"].is_string());
     }
     let wrong_owner = path.replace(ORGANIZATION_A, ORGANIZATION_B);
@@ -241,15 +198,9 @@ async fn sharing() {
     let earlier = json!({ "organization_id": ORGANIZATION_B });
     let share = format!("/api/connections/{DATABASE}/share");
     legacy.post(&share, earlier).await.data();
-    let shared = legacy
-        .get(&format!("/api/connections/{DATABASE}/shared"))
-        .await
-        .data();
+    let shared = legacy.get(&format!("/api/connections/{DATABASE}/shared")).await.data();
     assert_eq!(shared.as_array().unwrap().len(), 4);
-    let child = Client::legacy(&emulator, "demo-b-user")
-        .get("/api/connections")
-        .await
-        .data();
+    let child = Client::legacy(&emulator, "demo-b-user").get("/api/connections").await.data();
     assert_eq!(child.as_array().unwrap().len(), 8);
 }
 
@@ -267,14 +218,9 @@ async fn versions() {
     assert_eq!(answer.headers["x-polytomic-version"], "2025-09-18");
     assert!(answer.data().get("credential").is_some());
     assert_eq!(ask_with(&emulator, Some("2022-12-12")).await.status, 400);
-    let options = Options {
-        legacy_served: false,
-        ..Options::default()
-    };
+    let options = Options { legacy_served: false, ..Options::default() };
     let retired = Emulator::with_options(options);
-    ask_with(&retired, Some("2024-02-08"))
-        .await
-        .refused(400, "not served");
+    ask_with(&retired, Some("2024-02-08")).await.refused(400, "not served");
 }
 
 #[tokio::test]
@@ -287,25 +233,14 @@ async fn routes_of_the_contract_and_no_others() {
     assert_eq!(legacy.get("/api/organization").await.status, 404);
     assert_eq!(upstream.get("/api/nothing").await.status, 404);
     let execution = format!("/api/syncs/{RUNNING_SYNC}/executions/{RUNNING_EXECUTION}");
-    let answer = upstream
-        .put(&execution, json!({ "status": "canceled" }))
-        .await;
+    let answer = upstream.put(&execution, json!({ "status": "canceled" })).await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.headers["allow"], "GET");
-    upstream
-        .get("/api/syncs?surprise=1")
-        .await
-        .refused(400, "?surprise");
-    assert_eq!(
-        legacy.get("/api/syncs?surprise=1&limit=900").await.status,
-        200
-    );
+    upstream.get("/api/syncs?surprise=1").await.refused(400, "?surprise");
+    assert_eq!(legacy.get("/api/syncs?surprise=1&limit=900").await.status, 200);
     let body = json!({ "active": true, "surprise": 1 });
     let activate = format!("/api/syncs/{RUNNING_SYNC}/activate");
-    upstream
-        .post(&activate, body.clone())
-        .await
-        .refused(422, "surprise");
+    upstream.post(&activate, body.clone()).await.refused(422, "surprise");
     assert_eq!(legacy.post(&activate, body).await.status, 200);
 }
 
@@ -321,30 +256,19 @@ async fn idempotency_keys() {
     let again = client.send("POST", path, Some(body.clone()), &key).await;
     assert_eq!((first.status, &first.body), (again.status, &again.body));
     assert_eq!(emulator.state(), state);
-    let other = client
-        .send("POST", path, Some(json!({ "name": "Other" })), &key)
-        .await;
+    let other = client.send("POST", path, Some(json!({ "name": "Other" })), &key).await;
     other.refused(409, "idempotency");
     let elsewhere = Client::upstream(&emulator, "demo-b-user");
-    let theirs = elsewhere
-        .send("POST", path, Some(body.clone()), &key)
-        .await
-        .data();
+    let theirs = elsewhere.send("POST", path, Some(body.clone()), &key).await.data();
     assert_ne!(theirs["id"], first.body["data"]["id"]);
-    let fresh = client
-        .send("POST", path, Some(body), &[("idempotency-key", "k2")])
-        .await
-        .data();
+    let fresh = client.send("POST", path, Some(body), &[("idempotency-key", "k2")]).await.data();
     assert_ne!(fresh["id"], first.body["data"]["id"]);
 
     // A cancellation that is repeated under its key is answered as the first time.
     let cancel = format!("/api/syncs/{RUNNING_SYNC}/executions/{RUNNING_EXECUTION}/cancel");
     for _ in 0..3 {
         assert_eq!(
-            client
-                .send("POST", &cancel, None, &[("idempotency-key", "c")])
-                .await
-                .status,
+            client.send("POST", &cancel, None, &[("idempotency-key", "c")]).await.status,
             200
         );
     }
@@ -356,15 +280,10 @@ async fn equal_writes_make_equal_states() {
     assert_eq!(one.state(), two.state());
     for emulator in [&one, &two] {
         let client = Client::upstream(emulator, "demo-a-user");
-        client
-            .post("/api/permissions/roles", json!({ "name": "R" }))
-            .await
-            .data();
+        client.post("/api/permissions/roles", json!({ "name": "R" })).await.data();
         // What is refused leaves no trace, not even in the clock and the counters.
         if std::ptr::eq(emulator, &one) {
-            let refused = client
-                .post("/api/connections", json!({ "name": "n" }))
-                .await;
+            let refused = client.post("/api/connections", json!({ "name": "n" })).await;
             assert_eq!(refused.status, 422);
             let body = json!({ "name": "n", "type": "abacus", "configuration": {} });
             assert_eq!(client.post("/api/connections", body).await.status, 422);
@@ -379,26 +298,17 @@ async fn equal_writes_make_equal_states() {
 #[tokio::test]
 async fn looks_inside_without_credentials() {
     let emulator = Emulator::seeded();
-    Client::upstream(&emulator, "demo-a-user")
-        .get("/api/syncs?limit=1")
-        .await;
-    let request = Request::get("/_emulator/requests")
-        .body(Body::empty())
-        .unwrap();
+    Client::upstream(&emulator, "demo-a-user").get("/api/syncs?limit=1").await;
+    let request = Request::get("/_emulator/requests").body(Body::empty()).unwrap();
     let seen = ask(&emulator, request).await.body;
     let expected = json!([{
         "method": "GET", "path": "/api/syncs?limit=1", "version": "2025-09-18", "status": 200,
     }]);
     assert_eq!(seen, expected);
     assert_eq!(json!(emulator.requests()), expected);
-    let request = Request::get("/_emulator/state")
-        .body(Body::empty())
-        .unwrap();
+    let request = Request::get("/_emulator/state").body(Body::empty()).unwrap();
     let state = ask(&emulator, request).await.body.to_string();
-    for secret in KEYS
-        .map(|key| key.secret)
-        .iter()
-        .chain(&["birch-secret", "demo-webhook-secret"])
+    for secret in KEYS.map(|key| key.secret).iter().chain(&["birch-secret", "demo-webhook-secret"])
     {
         assert!(!state.contains(&format!("\"{secret}\"")), "{secret}");
     }
@@ -406,10 +316,7 @@ async fn looks_inside_without_credentials() {
 
 #[tokio::test]
 async fn is_busy_when_asked_to_be() {
-    let options = Options {
-        busy_every: 2,
-        ..Options::default()
-    };
+    let options = Options { busy_every: 2, ..Options::default() };
     let client = Client::upstream(&Emulator::with_options(options), "demo-a-user");
     assert_eq!(client.get("/api/me").await.status, 200);
     let busy = client.get("/api/me").await;
@@ -422,17 +329,11 @@ async fn serves_until_shut_down() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(crate::emulator::serve(
-        listener,
-        Emulator::seeded(),
-        async {
-            stopped.await.ok();
-        },
-    ));
+    let serving = tokio::spawn(crate::emulator::serve(listener, Emulator::seeded(), async {
+        stopped.await.ok();
+    }));
     let answer = reqwest::Client::new()
-        .post(format!(
-            "http://{address}/api/connections/{DATABASE}/schemas/refresh"
-        ))
+        .post(format!("http://{address}/api/connections/{DATABASE}/schemas/refresh"))
         .bearer_auth("demo-a-user")
         .send()
         .await

@@ -32,11 +32,7 @@ fn writable(sync: &Value, names: &[&str]) -> Value {
         }
     }
     unstamp(&mut body["default_schedule"]);
-    for schedule in body["additional_schedules"]
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-    {
+    for schedule in body["additional_schedules"].as_array_mut().into_iter().flatten() {
         unstamp(schedule);
     }
     if body["default_schedule"].is_null() {
@@ -64,9 +60,7 @@ fn legacy_body(sync: &Value) -> Value {
 fn stored(emulator: &Emulator) -> Value {
     let mut state = emulator.state();
     for row in state["bulk_sync"].as_array_mut().unwrap() {
-        row.as_object_mut()
-            .unwrap()
-            .retain(|key, _| !key.starts_with("updated_"));
+        row.as_object_mut().unwrap().retain(|key, _| !key.starts_with("updated_"));
     }
     json!([state["bulk_sync"], state["bulk_schema"]])
 }
@@ -105,37 +99,22 @@ async fn refuses_what_was_removed() {
         ("/default_schedule/resync_mode", json!("normal")),
         ("/default_schedule/id", json!("nobody's")),
         ("/additional_schedules", json!([{ "frequency": "multi" }])),
-        (
-            "/additional_schedules",
-            json!([{ "frequency": "daily", "id": "nobody's" }]),
-        ),
-        (
-            "/additional_schedules",
-            json!([{ "frequency": "daily", "created_at": "now" }]),
-        ),
+        ("/additional_schedules", json!([{ "frequency": "daily", "id": "nobody's" }])),
+        ("/additional_schedules", json!([{ "frequency": "daily", "created_at": "now" }])),
         ("/schemas", json!(["no.such"])),
         ("/source_connection_id", json!("nobody's")),
         ("/organization_id", json!("nobody's")),
     ] {
         let body = with(pointer, value);
         let name = pointer.rsplit('/').next().unwrap();
-        upstream
-            .post("/api/bulk/syncs", body.clone())
-            .await
-            .refused(422, name);
+        upstream.post("/api/bulk/syncs", body.clone()).await.refused(422, name);
         upstream.put(&path, body).await.refused(422, name);
     }
     let start = format!("{path}/executions");
-    upstream
-        .post(&start, json!({ "resync": true }))
-        .await
-        .refused(422, "/resync");
+    upstream.post(&start, json!({ "resync": true })).await.refused(422, "/resync");
     let mut body = fresh();
     body.as_object_mut().unwrap().remove("default_schedule");
-    upstream
-        .post("/api/bulk/syncs", body)
-        .await
-        .refused(422, "default_schedule");
+    upstream.post("/api/bulk/syncs", body).await.refused(422, "default_schedule");
     assert_eq!(emulator.state(), state);
 }
 
@@ -154,22 +133,12 @@ async fn an_upstream_put_replaces_everything() {
     let after = upstream.put(&path, body).await.data();
     assert_eq!(after["active"], false);
     assert_eq!(after["policies"], json!([]));
-    for key in [
-        "automatically_add_new_objects",
-        "concurrency_limit",
-        "data_cutoff_timestamp",
-    ] {
+    for key in ["automatically_add_new_objects", "concurrency_limit", "data_cutoff_timestamp"] {
         assert!(after.get(key).is_none(), "{key}");
     }
-    assert_ne!(
-        after["default_schedule"]["id"],
-        before["default_schedule"]["id"]
-    );
+    assert_ne!(after["default_schedule"]["id"], before["default_schedule"]["id"]);
     assert_eq!(after["default_schedule"]["created_at"], after["updated_at"]);
-    let [added, kept] = [
-        &after["additional_schedules"][0],
-        &after["additional_schedules"][1],
-    ];
+    let [added, kept] = [&after["additional_schedules"][0], &after["additional_schedules"][1]];
     assert_ne!(added["id"], before["additional_schedules"][0]["id"]);
     assert_eq!(added["created_by"]["name"], "ada@acme.example");
     assert_eq!(*kept, before["additional_schedules"][1]);
@@ -177,20 +146,16 @@ async fn an_upstream_put_replaces_everything() {
 
     let mut twice = upstream_body(&after);
     twice["additional_schedules"][1]["id"] = twice["additional_schedules"][0]["id"].clone();
-    upstream
-        .put(&path, twice)
-        .await
-        .refused(422, "/additional_schedules/");
+    upstream.put(&path, twice).await.refused(422, "/additional_schedules/");
 }
 
 #[tokio::test]
 async fn what_is_put_back_changes_nothing() {
     let (emulator, upstream, legacy) = clients();
     let before = stored(&emulator);
-    for (client, body) in [
-        (&upstream, upstream_body as fn(&Value) -> Value),
-        (&legacy, legacy_body),
-    ] {
+    for (client, body) in
+        [(&upstream, upstream_body as fn(&Value) -> Value), (&legacy, legacy_body)]
+    {
         for sync in emulator.state()["bulk_sync"].as_array().unwrap() {
             if sync["organization_id"] != crate::emulator::seed::ORGANIZATION_A {
                 continue;
@@ -217,16 +182,9 @@ async fn schemas_are_selected() {
     let id = upstream.post("/api/bulk/syncs", body).await.data()["id"].clone();
     let path = format!("/api/bulk/syncs/{}/schemas", id.as_str().unwrap());
     let listed = upstream.get(&path).await.data();
-    let enabled: Vec<_> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| &s["enabled"])
-        .collect();
+    let enabled: Vec<_> = listed.as_array().unwrap().iter().map(|s| &s["enabled"]).collect();
     assert_eq!(enabled, [true, true, false, false]);
-    let encoded = upstream
-        .get(&format!("{path}/public.order%2Fitems%20%231"))
-        .await;
+    let encoded = upstream.get(&format!("{path}/public.order%2Fitems%20%231")).await;
     assert_eq!(encoded.data()["id"], "public.order/items #1");
     let orders = upstream.get(&format!("{path}/public.orders")).await.data();
     assert_eq!(orders["history_enabled"], true);
@@ -236,19 +194,13 @@ async fn schemas_are_selected() {
         .iter()
         .map(|field| (field["enabled"] == true, field["obfuscated"] == true))
         .collect();
-    assert_eq!(
-        fields,
-        [(true, false), (true, true), (false, false), (false, false)]
-    );
+    assert_eq!(fields, [(true, false), (true, true), (false, false), (false, false)]);
 }
 
 #[tokio::test]
 async fn legacy_shows_one_schedule() {
     let (_, _, legacy) = clients();
-    let sync = legacy
-        .get(&format!("/api/bulk/syncs/{MULTI_BULK_SYNC}"))
-        .await
-        .data();
+    let sync = legacy.get(&format!("/api/bulk/syncs/{MULTI_BULK_SYNC}")).await.data();
     assert_eq!(
         sync["schedule"],
         json!({ "frequency": "multi", "multi": { "type": "incremental", "schedules": [
@@ -261,17 +213,10 @@ async fn legacy_shows_one_schedule() {
     );
     let listed = legacy.get("/api/bulk/syncs").await.data();
     let listed = listed.as_array().unwrap();
-    assert_eq!(
-        listed[2]["schedule"],
-        json!({ "frequency": "daily", "minute": "0", "hour": "5" })
-    );
+    assert_eq!(listed[2]["schedule"], json!({ "frequency": "daily", "minute": "0", "hour": "5" }));
     let items = &listed[7]["schedule"]["multi"]["schedules"];
     assert_eq!(items[0]["item"], "none");
-    assert!(
-        listed
-            .iter()
-            .all(|sync| sync.get("default_schedule").is_none())
-    );
+    assert!(listed.iter().all(|sync| sync.get("default_schedule").is_none()));
     let modes = |mode: &str| listed.iter().filter(|sync| sync["mode"] == mode).count();
     assert_eq!((modes("replicate"), modes("snapshot")), (45, 15));
     assert!(listed.iter().any(|sync| sync["discover"] == true));
@@ -284,44 +229,27 @@ async fn legacy_writes_keep_what_they_cannot_say() {
     let path = format!("/api/bulk/syncs/{HIDDEN_BULK_SYNC}");
     let before = upstream.get(&path).await.data();
     let mut body = legacy_body(&legacy.get(&path).await.data());
-    let items = body["schedule"]["multi"]["schedules"]
-        .as_array_mut()
-        .unwrap();
+    let items = body["schedule"]["multi"]["schedules"].as_array_mut().unwrap();
     items.reverse();
-    let weekly = items
-        .iter_mut()
-        .find(|i| i["item"] == "nonincrementalFields")
-        .unwrap();
+    let weekly = items.iter_mut().find(|i| i["item"] == "nonincrementalFields").unwrap();
     weekly["schedule"]["hour"] = json!("9");
     legacy.put(&path, body).await.data();
     let after = upstream.get(&path).await.data();
     assert_eq!(after["default_schedule"], before["default_schedule"]);
-    let [changed, kept] = [
-        &after["additional_schedules"][0],
-        &after["additional_schedules"][1],
-    ];
+    let [changed, kept] = [&after["additional_schedules"][0], &after["additional_schedules"][1]];
     assert_eq!(*kept, before["additional_schedules"][0]);
     assert_eq!(changed["id"], before["additional_schedules"][1]["id"]);
     assert_eq!(changed["resync_mode"], "rebuild");
     assert_eq!(changed["hour"], "9");
-    assert_eq!(
-        changed["created_at"],
-        before["additional_schedules"][1]["created_at"]
-    );
-    assert_ne!(
-        changed["updated_at"],
-        before["additional_schedules"][1]["updated_at"]
-    );
+    assert_eq!(changed["created_at"], before["additional_schedules"][1]["created_at"]);
+    assert_ne!(changed["updated_at"], before["additional_schedules"][1]["updated_at"]);
 
     let mut body = legacy_body(&legacy.get(&path).await.data());
     body["schedule"] = json!({ "frequency": "hourly", "minute": "5" });
     legacy.put(&path, body).await.data();
     let after = upstream.get(&path).await.data();
     assert_eq!(after["additional_schedules"], json!([]));
-    assert_eq!(
-        after["default_schedule"]["id"],
-        before["default_schedule"]["id"]
-    );
+    assert_eq!(after["default_schedule"]["id"], before["default_schedule"]["id"]);
     assert_eq!(after["default_schedule"]["frequency"], "hourly");
 }
 
@@ -355,15 +283,9 @@ async fn legacy_schedules_find_their_place() {
         // An item of everything that stems from an additional schedule stays one.
         (
             14,
-            vec![
-                item("none", "weekly"),
-                item("incrementalFields", "continuous"),
-            ],
+            vec![item("none", "weekly"), item("incrementalFields", "continuous")],
             "manual",
-            vec![
-                ("weekly", "none", true),
-                ("continuous", "incrementalFields", true),
-            ],
+            vec![("weekly", "none", true), ("continuous", "incrementalFields", true)],
         ),
         // A second one becomes the default.
         (
@@ -394,25 +316,15 @@ async fn legacy_schedules_find_their_place() {
         body["schedule"] = multi(items.clone());
         legacy.put(&path, body).await.data();
         let after = upstream.get(&path).await.data();
-        assert_eq!(
-            after["default_schedule"]["frequency"], default,
-            "{number} {items:?}"
-        );
-        assert_eq!(
-            after["default_schedule"]["id"],
-            before["default_schedule"]["id"]
-        );
+        assert_eq!(after["default_schedule"]["frequency"], default, "{number} {items:?}");
+        assert_eq!(after["default_schedule"]["id"], before["default_schedule"]["id"]);
         let found: Vec<_> = after["additional_schedules"]
             .as_array()
             .unwrap()
             .iter()
             .map(|schedule| {
                 let text = |key: &str| schedule[key].as_str().unwrap_or("none").to_owned();
-                (
-                    text("frequency"),
-                    text("selective_mode"),
-                    known.contains(&schedule["id"]),
-                )
+                (text("frequency"), text("selective_mode"), known.contains(&schedule["id"]))
             })
             .collect();
         let expected: Vec<_> = additional
@@ -445,10 +357,7 @@ async fn legacy_refuses_schedules_that_say_nothing() {
     ] {
         body["schedule"] = schedule;
         legacy.put(single, body.clone()).await.refused(422, part);
-        legacy
-            .post("/api/bulk/syncs", body.clone())
-            .await
-            .refused(422, part);
+        legacy.post("/api/bulk/syncs", body.clone()).await.refused(422, part);
     }
     let before = legacy.get(&multi).await.data();
     let mut body = legacy_body(&before);
@@ -472,10 +381,7 @@ async fn legacy_discover_and_mode() {
         let sync = upstream.get(&path).await.data();
         assert_eq!(sync["automatically_add_new_objects"], objects);
         assert_eq!(sync["automatically_add_new_fields"], fields);
-        let schema = upstream
-            .get(&format!("{path}/schemas/public.users"))
-            .await
-            .data();
+        let schema = upstream.get(&format!("{path}/schemas/public.users")).await.data();
         assert_eq!(schema["tracking_field"], "updated_at");
     }
     // The third sync appends; replicate written back leaves it so, snapshot does not.
@@ -498,13 +404,7 @@ async fn legacy_schema_writes_keep_history() {
     assert_eq!(before["history_enabled"], true);
     let read = legacy.get(&schema).await.data();
     let mut body = json!({});
-    for key in [
-        "enabled",
-        "fields",
-        "filters",
-        "user_output_name",
-        "tracking_field",
-    ] {
+    for key in ["enabled", "fields", "filters", "user_output_name", "tracking_field"] {
         if let Some(value) = read.get(key) {
             body[key] = value.clone();
         }
@@ -526,16 +426,10 @@ async fn starts_and_cancels() {
     let path = format!("/api/bulk/syncs/{HIDDEN_BULK_SYNC}/executions");
     let started = legacy.post(&path, json!({ "resync": true })).await.data();
     assert_eq!(started["output_disposition"], "rebuild");
-    upstream
-        .send("POST", &path, None, &[])
-        .await
-        .refused(409, "running");
+    upstream.send("POST", &path, None, &[]).await.refused(409, "running");
     let cancel = format!("{path}/{}/cancel", started["id"].as_str().unwrap());
     upstream.send("POST", &cancel, None, &[]).await.data();
-    upstream
-        .send("POST", &cancel, None, &[])
-        .await
-        .refused(400, "already terminal");
+    upstream.send("POST", &cancel, None, &[]).await.refused(400, "already terminal");
     let started = upstream.send("POST", &path, None, &[]).await.data();
     assert_eq!(started["is_resync"], false);
 }
@@ -557,8 +451,5 @@ async fn schedules_one_by_one() {
     assert_eq!(updated["schemas"], json!(["public.orders"]));
     assert_eq!(upstream.send("DELETE", &first, None, &[]).await.status, 204);
     assert_eq!(upstream.get(&first).await.status, 404);
-    assert_eq!(
-        upstream.get(&path).await.data().as_array().unwrap().len(),
-        3
-    );
+    assert_eq!(upstream.get(&path).await.data().as_array().unwrap().len(), 3);
 }

@@ -19,34 +19,6 @@ async fn every_legacy_operation_answers() {
     drive(Version::Legacy).await;
 }
 
-<<<<<<< HEAD
-async fn drive(version: Version) {
-    for operation in Contract::of(version).operations() {
-        // A fresh state for each, so that no operation depends on another.
-        let emulator = Emulator::seeded();
-        let before = emulator.state();
-        let secret = if needs_partner(operation) { "demo-partner" } else { "demo-a-user" };
-        let client = Client::new(&emulator, version, secret);
-        let path = path(operation);
-        let (method, body) = (operation.method.as_str(), body(operation));
-        let answer = client.send(method, &path, body.clone(), &[]).await;
-        let id = &operation.id;
-        assert!(answer.status < 400, "{id} {path}: {answer:?}");
-        if let Some(schema) = operation.answer_schema() {
-            let declared = operation.resolve(schema);
-            let whole = declared["properties"]["data"].is_null();
-            assert!(whole || !answer.body["data"].is_null(), "{id}: {answer:?}");
-        }
-        if method == "GET" {
-            assert_eq!(emulator.state(), before, "{id} changed something");
-        }
-        if operation.request_schema().is_some() && body.is_some() {
-            let wrong = client.send(method, &path, Some(json!([])), &[]).await;
-            assert!([400, 422].contains(&wrong.status), "{id}: {wrong:?}");
-        }
-        let nobody = Client::new(&emulator, version, "nobody");
-        assert_eq!(nobody.send(method, &path, body, &[]).await.status, 401, "{id}");
-=======
 /// Values that stand where something else belongs.
 fn odd_values() -> Vec<Value> {
     vec![
@@ -69,10 +41,7 @@ fn odd_values() -> Vec<Value> {
 #[tokio::test]
 async fn odd_bodies_are_refused_or_accepted() {
     for version in [Version::Legacy, Version::Upstream] {
-        let options = Options {
-            undeclared_accepted: true,
-            ..Options::default()
-        };
+        let options = Options { undeclared_accepted: true, ..Options::default() };
         let emulator = Emulator::with_options(options);
         for operation in Contract::of(version).operations() {
             let Some(body) = body(operation, version) else {
@@ -100,7 +69,6 @@ async fn odd_bodies_are_refused_or_accepted() {
                 assert!(answer.status < 500, "{path} {body}: {answer:?}");
             }
         }
->>>>>>> emulator
     }
 }
 
@@ -260,14 +228,6 @@ fn path(operation: &Operation) -> String {
 
 fn body(operation: &Operation, version: Version) -> Option<Value> {
     operation.request_schema()?;
-<<<<<<< HEAD
-    let legacy =
-        Contract::of(Version::Legacy).operations().any(|found| std::ptr::eq(found, operation));
-    let schedule = json!({ "frequency": "daily", "hour": "4" });
-    Some(match operation.id.as_str() {
-        "bulk_sync.create" | "bulk_sync.update" => {
-            let name = if legacy { "schedule" } else { "default_schedule" };
-=======
     let schedule = json!({ "frequency": "daily", "hour": "4" });
     Some(match operation.id.as_str() {
         "bulk_sync.create" | "bulk_sync.update" => {
@@ -275,7 +235,6 @@ fn body(operation: &Operation, version: Version) -> Option<Value> {
                 Version::Legacy => "schedule",
                 Version::Upstream => "default_schedule",
             };
->>>>>>> emulator
             json!({
                 "name": "n", "source_connection_id": DATABASE, "active": true,
                 "destination_connection_id": WAREHOUSE, "destination_configuration": {},

@@ -34,9 +34,7 @@ fn without(mut body: Value, keys: &[&str]) -> Value {
 fn stored(emulator: &Emulator) -> Value {
     let mut state = emulator.state();
     for row in state["sync"].as_array_mut().unwrap() {
-        row.as_object_mut()
-            .unwrap()
-            .retain(|key, _| !key.starts_with("updated_"));
+        row.as_object_mut().unwrap().retain(|key, _| !key.starts_with("updated_"));
     }
     state["sync"].take()
 }
@@ -77,17 +75,11 @@ async fn deprecated_properties_must_agree() {
 
     let mut identity = body.clone();
     identity["identity"] = body["identities"]["mappings"][1].clone();
-    upstream
-        .put(&path, identity)
-        .await
-        .refused(422, "/identity");
+    upstream.put(&path, identity).await.refused(422, "/identity");
     let mut only = without(body.clone(), &["identities"]);
     only["identity"] = first;
     upstream.put(&path, only).await.refused(422, "/identities");
-    upstream
-        .put(&path, without(body.clone(), &["identities"]))
-        .await
-        .refused(422, "/identities");
+    upstream.put(&path, without(body.clone(), &["identities"])).await.refused(422, "/identities");
 
     let mut filters = body.clone();
     filters["filters"][0]["value"] = json!("free");
@@ -97,16 +89,10 @@ async fn deprecated_properties_must_agree() {
     upstream.put(&path, filters).await.refused(422, "/filters");
     let mut logic = body.clone();
     logic["filter_logic"] = json!("A OR B");
-    upstream
-        .put(&path, logic)
-        .await
-        .refused(422, "/filter_logic");
+    upstream.put(&path, logic).await.refused(422, "/filter_logic");
     let mut logic = body;
     logic["target"]["filter_logic"] = json!("NOT A");
-    upstream
-        .put(&path, logic)
-        .await
-        .refused(422, "/target/filter_logic");
+    upstream.put(&path, logic).await.refused(422, "/target/filter_logic");
 }
 
 #[tokio::test]
@@ -131,13 +117,7 @@ async fn an_upstream_put_replaces_everything() {
         "fields": [], "target": { "connection_id": CRM },
     });
     let written = upstream.put(path, body).await.data();
-    for key in [
-        "identity",
-        "identities",
-        "filters",
-        "model_filters",
-        "target_filters",
-    ] {
+    for key in ["identity", "identities", "filters", "model_filters", "target_filters"] {
         assert!(written.get(key).is_none(), "{key}");
     }
     assert_eq!(written["active"], false);
@@ -172,10 +152,7 @@ async fn overrides_with_a_source_are_mappings() {
     assert!(stored["override_fields"][0].get("source").is_none());
     assert!(stored["target"].get("object").is_none());
     let nothing = with(json!({ "target": "plan" }));
-    upstream
-        .post("/api/syncs", nothing)
-        .await
-        .refused(422, "override_value");
+    upstream.post("/api/syncs", nothing).await.refused(422, "override_value");
 }
 
 #[tokio::test]
@@ -183,11 +160,7 @@ async fn legacy_writes_keep_what_they_cannot_say() {
     let (_, upstream, legacy) = clients();
     let path = format!("/api/syncs/{IDENTITIES_SYNC}");
     let before = upstream.get(&path).await.data();
-    assert!(
-        before["target_filters"]["conditions"][0]
-            .get("value_source")
-            .is_some()
-    );
+    assert!(before["target_filters"]["conditions"][0].get("value_source").is_some());
     let mut body = writable(&legacy.get(&path).await.data());
     assert_eq!(body["identity"], before["identities"]["mappings"][0]);
     body["name"] = json!("Renamed");
@@ -196,25 +169,15 @@ async fn legacy_writes_keep_what_they_cannot_say() {
     legacy.put(&path, body.clone()).await.data();
     let after = upstream.get(&path).await.data();
     assert_eq!(after["identities"]["mappings"][0]["target"], "external_id");
-    assert_eq!(
-        after["identities"]["mappings"][1],
-        before["identities"]["mappings"][1]
-    );
-    assert_eq!(
-        after["identities"]["strategy"],
-        before["identities"]["strategy"]
-    );
+    assert_eq!(after["identities"]["mappings"][1], before["identities"]["mappings"][1]);
+    assert_eq!(after["identities"]["strategy"], before["identities"]["strategy"]);
     assert_eq!(after["model_filters"], before["model_filters"]);
     assert_eq!(after["target_filters"], before["target_filters"]);
     body["filter_logic"] = json!("A OR B");
     legacy.put(&path, body).await.data();
     let after = upstream.get(&path).await.data();
     assert_eq!(after["model_filters"]["logic"], "A OR B");
-    assert!(
-        after["target_filters"]["conditions"][0]
-            .get("value_source")
-            .is_none()
-    );
+    assert!(after["target_filters"]["conditions"][0].get("value_source").is_none());
 }
 
 #[tokio::test]
@@ -244,24 +207,13 @@ async fn cancels() {
         let again = legacy.put(&path, json!({ "status": "canceled" })).await;
         match status.as_str().unwrap() {
             "completed" | "failed" | "interrupted" => again.refused(400, "terminal"),
-            _ => assert!(
-                again.data()["status"]
-                    .as_str()
-                    .unwrap()
-                    .starts_with("cancel")
-            ),
+            _ => assert!(again.data()["status"].as_str().unwrap().starts_with("cancel")),
         }
     }
     let wrong = legacy.put(&running, json!({ "status": "running" })).await;
     wrong.refused(400, "status");
     let elsewhere = running.replace(RUNNING_SYNC, IDENTITIES_SYNC);
-    assert_eq!(
-        legacy
-            .put(&elsewhere, json!({ "status": "canceled" }))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(legacy.put(&elsewhere, json!({ "status": "canceled" })).await.status, 404);
 }
 
 #[tokio::test]
@@ -269,21 +221,12 @@ async fn starts_one_at_a_time() {
     let (_, upstream, _) = clients();
     let path = format!("/api/syncs/{IDENTITIES_SYNC}/executions");
     let started = upstream.post(&path, json!({ "test": true })).await.data();
-    upstream
-        .send("POST", &path, None, &[])
-        .await
-        .refused(409, "running");
+    upstream.send("POST", &path, None, &[]).await.refused(409, "running");
     let sync = format!("/api/syncs/{IDENTITIES_SYNC}");
-    upstream
-        .send("DELETE", &sync, None, &[])
-        .await
-        .refused(409, "running");
+    upstream.send("DELETE", &sync, None, &[]).await.refused(409, "running");
     let status = upstream.get(&format!("{sync}/status")).await.data();
     assert_eq!(status["current_execution"]["id"], started["id"]);
-    upstream
-        .send("POST", &format!("{sync}/cancel"), None, &[])
-        .await
-        .data();
+    upstream.send("POST", &format!("{sync}/cancel"), None, &[]).await.data();
     assert_eq!(upstream.send("DELETE", &sync, None, &[]).await.status, 204);
     assert_eq!(upstream.get(&sync).await.status, 404);
 }
