@@ -9,6 +9,7 @@ pub mod demo;
 pub mod disclosure;
 pub mod emulator;
 pub mod exchange;
+pub mod explain;
 pub mod failure;
 pub mod flow;
 pub mod json;

@@ -7,14 +7,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use polytomic_shim::admin::Readiness;
-use polytomic_shim::cli::{Cli, Command, EmulatorArguments, Flags, TableFormat, healthcheck};
+use polytomic_shim::cli::{
+    Cli, Command, EmulatorArguments, Flags, TableFormat, healthcheck, question,
+};
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
-use polytomic_shim::{check, demo, telemetry};
+use polytomic_shim::{check, demo, explain, telemetry};
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
@@ -22,6 +24,17 @@ fn main() -> ExitCode {
         Command::Serve(more) => load(flags.and(more)).and_then(serve),
         Command::Demo(more) => load(flags.and(more)).and_then(demo),
         Command::Emulator(arguments) => emulator(arguments),
+        Command::Check(more) => load(flags.and(more)).and_then(|settings| {
+            show(&format!("{}\n", check::run(&settings)?));
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::Explain(asked) => {
+            let question = question(&asked);
+            load(flags.and(asked.flags)).and_then(|settings| {
+                show(&format!("{}\n", block_on(explain::run(&settings, &question?))??));
+                Ok(ExitCode::SUCCESS)
+            })
+        }
         Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),

@@ -2,14 +2,17 @@
 //!
 //! Adding a command takes a variant of [`Command`], its arguments, and an arm in `main.rs`.
 
+mod explain;
 mod flags;
 pub mod healthcheck;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use explain::question;
 pub use flags::Flags;
 
 use crate::settings;
@@ -49,6 +52,11 @@ pub enum Command {
     /// Run the emulated upstream alone: both versions of the API, with the demo's data.
     #[command(after_help = EMULATOR_EXAMPLES, after_long_help = EMULATOR_EXAMPLES)]
     Emulator(EmulatorArguments),
+    /// Check settings and rules, and report everything that is wrong with them: exits with 0 or 1.
+    Check(Flags),
+    /// Show what would happen to a legacy request, without sending anything.
+    #[command(after_help = EXPLAIN_EXAMPLES, after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck(Flags),
@@ -76,6 +84,30 @@ const EMULATOR_EXAMPLES: &str = "\
 Examples:
   polytomic-shim emulator
   polytomic-shim emulator --listen 127.0.0.1:9090 --latency 20ms --model-syncs 500";
+
+/// The arguments of `explain`.
+#[derive(Args)]
+pub struct Explain {
+    /// The method of the legacy request.
+    pub method: String,
+    /// Its path, with a query if it has one; a whole address works too.
+    pub path: String,
+    /// The file with its body; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub body: Option<PathBuf>,
+    /// Who calls; left out, every kind of caller is explained where that makes a difference.
+    #[arg(long = "as", value_name = "CALLER", value_parser = ["user", "organization", "partner"])]
+    pub caller: Option<String>,
+    /// Settings; rules and limits count here.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim explain GET /api/syncs
+  polytomic-shim explain GET /api/organizations --as user
+  echo '{\"status\": \"canceled\"}' | polytomic-shim explain PUT /api/syncs/S/executions/E --body -";
 
 const HEALTHCHECK_EXAMPLES: &str = "\
 Examples:

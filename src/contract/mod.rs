@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+mod example;
 mod operation;
 mod query;
 mod schema;

@@ -69,6 +69,19 @@ impl Call<'_> {
             .ok_or_else(|| Failure::not_found(table.word()))
     }
 
+    /// A connection that a body names at `pointer`; it has to belong to `organization`.
+    pub(super) fn connection(
+        &self,
+        id: &str,
+        organization: &str,
+        pointer: &str,
+    ) -> Result<&Value, Failure> {
+        self.row(Table::Connections, id)
+            .ok()
+            .filter(|row| text(row, "organization_id") == organization)
+            .ok_or_else(|| Failure::invalid(pointer, "connection not found"))
+    }
+
     /// The rows of the caller's organizations, oldest first.
     pub(super) fn rows(&self, table: Table) -> impl DoubleEndedIterator<Item = &Value> {
         self.store.rows(table).iter().filter(|row| self.caller.sees(text(row, "organization_id")))
@@ -78,13 +91,26 @@ impl Call<'_> {
     /// may use it, else the caller's own.
     pub(super) fn target_organization(&self) -> Result<String, Failure> {
         let named = text(&self.body, "organization_id");
+        if named.is_empty() && self.caller.organization.is_empty() {
+            return Err(Failure::invalid("/organization_id", "is required"));
+        }
         if named.is_empty() {
             return Ok(self.caller.organization.clone());
         }
         if self.caller.sees(named) {
             return Ok(named.to_owned());
         }
-        Err(Failure::forbidden("the organization is not one of the caller's"))
+        let message = "is not one of the caller's organizations";
+        Err(Failure::invalid("/organization_id", message))
+    }
+
+    /// Refuses a body that would move a resource out of its organization.
+    pub(super) fn stays_in(&self, organization: &str) -> Result<(), Failure> {
+        let named = text(&self.body, "organization_id");
+        if named.is_empty() || named == organization {
+            return Ok(());
+        }
+        Err(Failure::invalid("/organization_id", "cannot change"))
     }
 
     /// The properties that the request's schema declares.

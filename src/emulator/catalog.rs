@@ -18,7 +18,8 @@ const BACKENDS: [Backend; 4] = [
         name: "PostgreSQL",
         operations: &["source", "destination", "enrichment", "query", "bulksync"],
         targets: &["sales.customers", "sales.orders", "support.tickets", "audit"],
-        schemas: &["public.users", "public.orders", "public.events"],
+        // The last one has to be encoded in a path.
+        schemas: &["public.users", "public.orders", "public.events", "public.order/items #1"],
     },
     Backend {
         id: "salesforce",

@@ -88,6 +88,7 @@ fn update(call: &mut Call<'_>) -> Outcome {
     let id = call.path("id");
     let current = call.row(Table::Connections, &id)?;
     let body = call.given();
+    call.stays_in(text(current, "organization_id"))?;
     if given(&body, "type").is_some_and(|kind| *kind != current["type"]["id"]) {
         return Err(Failure::invalid("/type", "of a connection cannot change"));
     }

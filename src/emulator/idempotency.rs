@@ -16,7 +16,8 @@ pub(super) struct Key {
 
 /// What was asked under a key, and what was answered.
 struct Kept {
-    request: String,
+    /// A digest of the request.
+    request: [u8; 32],
     outcome: Outcome,
 }
 
@@ -32,7 +33,7 @@ impl Replays {
     /// # Errors
     ///
     /// 409 where the key was used for another request.
-    pub(super) fn earlier(&self, key: &Key, request: &str) -> Result<Option<Outcome>, Failure> {
+    pub(super) fn earlier(&self, key: &Key, request: [u8; 32]) -> Result<Option<Outcome>, Failure> {
         let Some(kept) = self.kept.get(key) else {
             return Ok(None);
         };
@@ -43,7 +44,9 @@ impl Replays {
         Ok(Some(kept.outcome.clone()))
     }
 
-    pub(super) fn keep(&mut self, key: Key, request: String, outcome: Outcome) {
+    /// Keeps what a request that passed its checks was answered, refusals included: under the
+    /// same key the answer stays the same.
+    pub(super) fn keep(&mut self, key: Key, request: [u8; 32], outcome: Outcome) {
         if self.order.len() >= KEPT
             && let Some(oldest) = self.order.pop_front()
         {

@@ -12,9 +12,23 @@
 //! write, and nothing is random: two instances that get the same writes in the same order give
 //! the same answers and the same [`Emulator::state`].
 //!
+//! Where the vendor's text is silent, the emulator decides so:
+//!
+//! - A partner or system credential scoped to an organization acts as that organization's own:
+//!   `/api/me` says `is_organization`, singular routes are open, plural ones refused.
+//! - Sharing a connection is for the owner's own credentials too, not for partners only; listing
+//!   what is shared has a plural route and a singular one, each refused to the other's callers.
+//! - Canceling an execution that has begun makes it `canceling`, canceling it again `canceled`.
+//! - An idempotency key replays refusals as well; a refused write moves neither clock nor ids.
+//! - Log files are a 302 to another origin in both versions.
+//! - Native legacy writes out what its structures always have: `override_fields[].source` (empty),
+//!   `encryption_enabled: false`, `target.object: ""`.
+//! - A replacement without `fields` leaves the fields of a bulk schema alone.
+//!
 //! | file | what is in it |
 //! | --- | --- |
 //! | `service` | the life of a request: version, route, credential, checks, handler, view |
+//! | `checks` | what is checked before a handler sees a request |
 //! | `call`, `json`, `view`, `paging` | what handlers share |
 //! | `store`, `clock` | the state |
 //! | `auth`, `idempotency` | who calls, and whether it is a repetition |
@@ -36,6 +50,7 @@ mod auth;
 mod bulk;
 mod call;
 mod catalog;
+mod checks;
 mod clock;
 mod connections;
 mod idempotency;
@@ -73,6 +88,7 @@ struct Inner {
     store: Store,
     replays: Replays,
     seen: VecDeque<Seen>,
+    asked: usize,
 }
 
 impl Emulator {
@@ -87,6 +103,7 @@ impl Emulator {
             store: seed::store(options.model_syncs),
             replays: Replays::default(),
             seen: VecDeque::new(),
+            asked: 0,
         };
         Emulator { shared: Arc::new(Shared { options, inner: Mutex::new(inner) }) }
     }
@@ -132,6 +149,9 @@ pub struct Options {
     pub undeclared_accepted: bool,
     /// Model syncs seeded in organization A, at least 20.
     pub model_syncs: usize,
+    /// Every so manieth request to the APIs is turned away with 429 and `Retry-After: 1`; 0 for
+    /// none.
+    pub busy_every: usize,
     /// How many requests [`Emulator::requests`] remembers.
     pub request_log: usize,
 }
@@ -144,6 +164,7 @@ impl Default for Options {
             page_limit: 50,
             undeclared_accepted: false,
             model_syncs: 120,
+            busy_every: 0,
             request_log: 1000,
         }
     }
@@ -162,7 +183,8 @@ pub struct Seen {
     pub status: u16,
 }
 
-/// Serves on that listener until `shutdown` is done and the requests under way are answered.
+/// Serves on that listener until `shutdown` is done and the requests under way are answered. The
+/// listener should be a loopback one: the state is there for whoever asks.
 ///
 /// # Errors
 ///

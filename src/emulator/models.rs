@@ -79,9 +79,10 @@ fn sample(call: &Call<'_>) -> Outcome {
 
 fn replace(call: &Call<'_>, row: &mut Value, now: &str) -> Result<(), Failure> {
     let body = call.given();
-    let connection = call
-        .row(Table::Connections, text(&body, "connection_id"))
-        .map_err(|_| Failure::bad_request("/connection_id: connection not found"))?;
+    let organization = text(row, "organization_id").to_owned();
+    call.stays_in(&organization)?;
+    let connection =
+        call.connection(text(&body, "connection_id"), &organization, "/connection_id")?;
     row["connection_id"] = body["connection_id"].clone();
     row["configuration"] = body["configuration"].clone();
     row["name"] = body["name"].clone();

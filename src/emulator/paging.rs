@@ -30,14 +30,7 @@ impl Page {
 /// and go between pages, but the filters have to stay. `limit` out of bounds and tokens of
 /// another list are 400.
 pub(super) fn page(call: &Call<'_>, rows: Vec<Value>) -> Result<Page, Failure> {
-    let limit = match call.query("limit").map(str::parse::<usize>) {
-        None => call.page_limit,
-        Some(Ok(limit)) if (1..=call.page_limit).contains(&limit) => limit,
-        Some(_) => {
-            let message = format!("?limit: must be between 1 and {}", call.page_limit);
-            return Err(Failure::bad_request(message));
-        }
-    };
+    let limit = limit(call)?;
     let list = list_name(call);
     let start = match call.query("page_token") {
         None | Some("") => 0,
@@ -51,6 +44,22 @@ pub(super) fn page(call: &Call<'_>, rows: Vec<Value>) -> Result<Page, Failure> {
     let items: Vec<Value> = rows.into_iter().skip(start).take(limit).collect();
     let next = items.last().filter(|_| more).map(|last| write_token(text(last, "id"), &list));
     Ok(Page { items, next })
+}
+
+/// Lists of syncs refuse a `limit` out of bounds; the others take the nearest that they have.
+fn limit(call: &Call<'_>) -> Result<usize, Failure> {
+    let Some(limit) = call.query("limit") else {
+        return Ok(call.page_limit);
+    };
+    let is_sync_list = matches!(call.operation.id.as_str(), "model_sync.list" | "bulk_sync.list");
+    match limit.parse::<usize>() {
+        Ok(limit) if (1..=call.page_limit).contains(&limit) => Ok(limit),
+        Ok(limit) if !is_sync_list => Ok(limit.clamp(1, call.page_limit)),
+        _ => {
+            let message = format!("?limit: must be between 1 and {}", call.page_limit);
+            Err(Failure::bad_request(message))
+        }
+    }
 }
 
 /// Ids of one table sort by age, so the place of a row that is gone can still be found.

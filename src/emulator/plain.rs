@@ -80,6 +80,7 @@ fn create(call: &mut Call<'_>, resource: &Plain) -> Outcome {
 fn update(call: &mut Call<'_>, resource: &Plain) -> Outcome {
     let id = call.path("id");
     require_own(call, resource, &id)?;
+    call.stays_in(text(call.row(resource.table, &id)?, "organization_id"))?;
     let body = call.given();
     let writable = call.writable();
     let now = call.store.tick();

@@ -135,12 +135,19 @@ fn user_field<'a>(fields: &'a mut [Value], id: &str) -> Result<&'a mut Value, Fa
 fn set_primary_keys(call: &mut Call<'_>) -> Outcome {
     let body = call.given();
     let known = fields(call)?;
-    for wanted in list(&body, "fields") {
-        let id = text(wanted, "field_id");
-        let field = known.iter_mut().find(|field| text(field, "id") == id);
-        let field = field.ok_or_else(|| Failure::bad_request(format!("no field {id}")))?;
-        field["is_primary_key"] = wanted["is_primary_key"].clone();
-        field["primary_key_override"] = json!(true);
+    let wanted = list(&body, "fields");
+    for field in wanted {
+        let id = text(field, "field_id");
+        if !known.iter().any(|known| text(known, "id") == id) {
+            return Err(Failure::bad_request(format!("no field {id}")));
+        }
+    }
+    for field in known {
+        let named = wanted.iter().find(|wanted| wanted["field_id"] == field["id"]);
+        if let Some(named) = named {
+            field["is_primary_key"] = named["is_primary_key"].clone();
+            field["primary_key_override"] = json!(true);
+        }
     }
     call.store.tick();
     Reply::nothing()

@@ -3,29 +3,23 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::call::{Call, Failure, Outcome, Reply};
 use super::idempotency::Key;
-use super::{Emulator, Inner, Options, Seen, auth, view};
+use super::{Emulator, Inner, Options, Seen, auth, checks, view};
 use super::{
     activity, bulk, connections, metadata, models, organizations, plain, proxying, schemas,
     sharing, sync, users,
 };
-use crate::contract::{Contract, Finding, Found, Operation, Version};
+use crate::contract::{Contract, Found, Version};
 
 /// The most that a request's body may have.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
-
-/// What went away with 2025-09-18, and what took its place.
-const REMOVED: [(&str, &str); 3] = [
-    ("schedule", "was removed in 2025-09-18, use default_schedule and additional_schedules"),
-    ("discover", "was removed in 2025-09-18, use automatically_add_new_objects and _fields"),
-    ("resync", "was removed in 2025-09-18, use resync_mode"),
-];
 
 pub(super) fn router(emulator: Emulator) -> Router {
     Router::new()
@@ -58,7 +52,11 @@ async fn api(State(emulator): State<Emulator>, request: Request) -> Response {
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
+    // HTTP/2 says the host in the URI.
+    let authority = head.uri.authority().map(Authority::as_str);
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let request = Incoming {
+        host: host.or(authority).unwrap_or("localhost"),
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query(),
@@ -70,6 +68,7 @@ async fn api(State(emulator): State<Emulator>, request: Request) -> Response {
 
 /// A request with its body read.
 struct Incoming<'a> {
+    host: &'a str,
     method: &'a Method,
     path: &'a str,
     query: Option<&'a str>,
@@ -81,6 +80,17 @@ impl Incoming<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// The same for requests that ask for the same.
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for part in [self.method.as_str(), self.path, self.query.unwrap_or_default()] {
+            digest.update(part);
+            digest.update([0]);
+        }
+        digest.update(self.body);
+        digest.finalize().into()
+    }
 }
 
 fn answer(emulator: &Emulator, request: &Incoming<'_>) -> Response {
@@ -88,13 +98,23 @@ fn answer(emulator: &Emulator, request: &Incoming<'_>) -> Response {
     let side = side(request, options);
     let shown = *side.as_ref().unwrap_or(&Version::Upstream);
     let mut inner = emulator.lock();
-    let outcome = side.and_then(|side| exchange(&mut inner, options, side, request));
+    let outcome = side
+        .and_then(|side| inner.is_free(options).map(|()| side))
+        .and_then(|side| exchange(&mut inner, options, side, request));
     let response = respond(shown, outcome, allowed(request, shown));
     inner.remember(options, request, response.status().as_u16());
     response
 }
 
 impl Inner {
+    fn is_free(&mut self, options: &Options) -> Result<(), Failure> {
+        self.asked += 1;
+        if options.busy_every > 0 && self.asked.is_multiple_of(options.busy_every) {
+            return Err(Failure::new(429, "rate_limited", "too many requests"));
+        }
+        Ok(())
+    }
+
     fn remember(&mut self, options: &Options, request: &Incoming<'_>, status: u16) {
         let query = request.query.map(|query| format!("?{query}"));
         self.seen.push_back(Seen {
@@ -131,16 +151,15 @@ fn exchange(
 ) -> Outcome {
     let found = route(side, request)?;
     let caller = auth::authenticate(&inner.store, request.header("authorization"))?;
-    check_query(side, options, found.operation, request.query)?;
-    let body = read_body(side, options, found.operation, request.body)?;
+    checks::check_query(side, options, found.operation, request.query)?;
+    let body = checks::read_body(side, options, found.operation, request.body)?;
     let key = request
         .header("idempotency-key")
         .filter(|_| side == Version::Upstream && *request.method != Method::GET)
         .map(|key| Key { credential: caller.credential.clone(), key: key.to_owned() });
-    let asked =
-        format!("{} {}?{} {body}", request.method, request.path, request.query.unwrap_or_default());
+    let asked = request.digest();
     if let Some(key) = &key
-        && let Some(earlier) = inner.replays.earlier(key, &asked)?
+        && let Some(earlier) = inner.replays.earlier(key, asked)?
     {
         return earlier;
     }
@@ -152,9 +171,9 @@ fn exchange(
         side,
         operation,
         path: found.parameters,
-        query: crate::contract::query_pairs(request.query.unwrap_or_default()),
+        query: checks::read_query(operation, request.query),
         body,
-        host: request.header("host").unwrap_or("localhost"),
+        host: request.host,
         page_limit: options.page_limit,
     };
     let mut outcome = dispatch(&mut call);
@@ -182,113 +201,6 @@ fn route(side: Version, request: &Incoming<'_>) -> Result<Found<'static>, Failur
     }
     let message = "the method is not allowed on this route";
     Err(Failure::new(405, "method_not_allowed", message))
-}
-
-fn check_query(
-    side: Version,
-    options: &Options,
-    operation: &Operation,
-    query: Option<&str>,
-) -> Result<(), Failure> {
-    let mut findings = operation.check_query(query);
-    findings.retain(|finding| {
-        let name = finding.pointer.trim_start_matches('?');
-        let undeclared = !operation
-            .query_parameter_names()
-            .any(|declared| name.split('[').next() == Some(declared));
-        let lenient = side == Version::Legacy || options.undeclared_accepted;
-        // The one list that pages although its types do not say so.
-        let paging = operation.id == "bulk_sync.list" && ["limit", "page_token"].contains(&name);
-        !(undeclared && (lenient || paging))
-    });
-    refuse(400, &findings)
-}
-
-fn read_body(
-    side: Version,
-    options: &Options,
-    operation: &Operation,
-    raw: &Bytes,
-) -> Result<Value, Failure> {
-    let body: Option<Value> = match raw.is_empty() {
-        true => None,
-        false => Some(serde_json::from_slice(raw).map_err(|error| {
-            let place = format!("line {} column {}", error.line(), error.column());
-            Failure::bad_request(format!("the body is not valid JSON at {place}"))
-        })?),
-    };
-    if side == Version::Legacy {
-        // Clients send bodies where the contract declares none, and the vendor ignores them.
-        let mut body = body.filter(|_| operation.request_schema().is_some());
-        if let Some(body) = &mut body {
-            earlier_spellings(operation, body);
-        }
-        refuse(422, &operation.check_request(body.as_ref()))?;
-        return Ok(body.unwrap_or_default());
-    }
-    if let Some(body) = &body {
-        refuse(422, &removed(operation, body))?;
-    }
-    let findings = if options.undeclared_accepted {
-        operation.check_request(body.as_ref())
-    } else {
-        operation.check_request_strict(body.as_ref())
-    };
-    refuse(422, &findings)?;
-    Ok(body.unwrap_or_default())
-}
-
-/// What released legacy clients send under another name: `organization_id` for the child
-/// organization of a shared connection (SDK 1.16), and two properties of schema configurations
-/// in camel case (SDK 1.5 to 1.9).
-fn earlier_spellings(operation: &Operation, body: &mut Value) {
-    let Some(body) = body.as_object_mut() else {
-        return;
-    };
-    if operation.id == "connections.create_shared_connection"
-        && !body.contains_key("child_organization_id")
-        && let Some(organization) = body.shift_remove("organization_id")
-    {
-        body.insert("child_organization_id".to_owned(), organization);
-    }
-    if !operation.id.starts_with("bulk_sync.") {
-        return;
-    }
-    let schemas = body.get_mut("schemas").and_then(Value::as_array_mut);
-    for schema in schemas.into_iter().flatten() {
-        let Some(schema) = schema.as_object_mut() else {
-            continue;
-        };
-        for (earlier, name) in
-            [("partitionKey", "partition_key"), ("trackingField", "tracking_field")]
-        {
-            if let Some(value) = schema.shift_remove(earlier) {
-                schema.entry(name).or_insert(value);
-            }
-        }
-    }
-}
-
-fn removed(operation: &Operation, body: &Value) -> Vec<Finding> {
-    if !["bulk_sync.create", "bulk_sync.update", "bulk_sync.start"].contains(&operation.id.as_str())
-    {
-        return Vec::new();
-    }
-    REMOVED
-        .iter()
-        .filter(|(name, _)| body.get(name).is_some())
-        .map(|(name, message)| Finding {
-            pointer: format!("/{name}"),
-            message: (*message).to_owned(),
-        })
-        .collect()
-}
-
-fn refuse(status: u16, findings: &[Finding]) -> Result<(), Failure> {
-    if findings.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::findings(status, findings))
 }
 
 fn dispatch(call: &mut Call<'_>) -> Outcome {
@@ -323,7 +235,10 @@ fn respond(side: Version, outcome: Outcome, allow: Option<String>) -> Response {
     let headers = response.headers_mut();
     headers.insert("x-polytomic-version", HeaderValue::from_static(side.date()));
     let allow = allow.filter(|_| reply.status == 405);
-    for (name, value) in [(header::LOCATION, reply.location), (header::ALLOW, allow)] {
+    let wait = (reply.status == 429).then(|| "1".to_owned());
+    for (name, value) in
+        [(header::LOCATION, reply.location), (header::ALLOW, allow), (header::RETRY_AFTER, wait)]
+    {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
         }

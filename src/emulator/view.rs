@@ -6,9 +6,20 @@ use crate::contract::Operation;
 
 /// Takes out of a successful answer what the operation's schema does not declare: the store's
 /// own properties, and on the legacy side whatever 2025-09-18 added.
+///
+/// The list of bulk syncs keeps its `pagination`: the vendor pages it, though its types do not
+/// say so.
 pub(super) fn cut(operation: &Operation, answer: &mut Value) {
-    if let Some(schema) = operation.answer_schema() {
-        cut_to(operation, schema, answer);
+    let Some(schema) = operation.answer_schema() else {
+        return;
+    };
+    let pagination = match operation.id.as_str() {
+        "bulk_sync.list" => answer.get("pagination").cloned(),
+        _ => None,
+    };
+    cut_to(operation, schema, answer);
+    if let Some(pagination) = pagination {
+        answer["pagination"] = pagination;
     }
 }
 

@@ -28,6 +28,7 @@ use crate::rules::{CallerKind, Calls, Candidates, Rule, Rules};
 use crate::upstream::{Envelope, Upstream};
 
 pub use handler::Translator;
+pub use request_path::check as check_path;
 
 use limits::Limits;
 use session::{Patience, Session};

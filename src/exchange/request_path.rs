@@ -10,7 +10,7 @@ use crate::rules::template::decoded;
 ///
 /// # Errors
 /// What to send instead; nothing may be sent upstream.
-pub(super) fn check(path: &str) -> Result<(), Failure> {
+pub fn check(path: &str) -> Result<(), Failure> {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();

@@ -40,7 +40,12 @@ impl Lens for BulkDiscover {
     fn discloses(&self) -> Vec<Disclosable> {
         let when = "new objects and new fields are not added alike, which one boolean cannot say"
             .to_owned();
-        vec![Disclosable { how: How::Approximated, pointer: "/discover".to_owned(), when }]
+        vec![Disclosable {
+            how: How::Approximated,
+            in_request: false,
+            pointer: "/discover".to_owned(),
+            when,
+        }]
     }
 
     fn up<'a>(

@@ -109,7 +109,12 @@ impl Lens for HiddenValue {
             "upstream says `{}`, which legacy clients do not know; they see `{}`",
             self.upstream, self.legacy
         );
-        vec![Disclosable { how: How::Synthesized, pointer: format!("/{}", self.field), when }]
+        vec![Disclosable {
+            how: How::Synthesized,
+            in_request: false,
+            pointer: format!("/{}", self.field),
+            when,
+        }]
     }
 
     fn up<'a>(

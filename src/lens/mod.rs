@@ -30,8 +30,10 @@ use crate::json::Object;
 pub struct Disclosable {
     /// How the value differs.
     pub how: How,
-    /// Where, `*` for any index.
+    /// Where in the resource, `*` for any index.
     pub pointer: String,
+    /// Whether the pointer is one of the request's body, not of the answer.
+    pub in_request: bool,
     /// When it happens, as the end of a sentence that starts with the pointer.
     pub when: String,
 }

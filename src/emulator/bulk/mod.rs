@@ -64,9 +64,10 @@ fn create(call: &mut Call<'_>) -> Outcome {
     });
     let row = write(call, row, None, &now)?;
     let source = text(&row, "source_connection_id").to_owned();
+    schemas::check_source(call, &source)?;
     call.store.insert(Table::BulkSyncs, row);
     schemas::create(call, &id, &source);
-    schemas::select(call, &id)?;
+    schemas::select(call, &id);
     show(call, &id)
 }
 
@@ -77,7 +78,7 @@ fn update(call: &mut Call<'_>) -> Outcome {
     let now = call.store.tick();
     let row = write(call, current.clone(), Some(&current), &now)?;
     *call.row_mut(Table::BulkSyncs, &id)? = row;
-    schemas::select(call, &id)?;
+    schemas::select(call, &id);
     show(call, &id)
 }
 

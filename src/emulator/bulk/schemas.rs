@@ -61,13 +61,23 @@ pub(in crate::emulator) fn seed(store: &mut Store, sync: &str, organization: &Va
     }
 }
 
-/// Refuses a selection of schemas that the sync's source does not have.
+/// Refuses a selection of schemas that the source of a new sync does not have.
+pub(super) fn check_source(call: &Call<'_>, source: &str) -> Result<(), Failure> {
+    let row = call.row(Table::Connections, source)?;
+    check_known(call, &catalog::schemas(text(&row["type"], "id")))
+}
+
+/// Refuses a selection of schemas that a sync does not have.
 pub(super) fn check_selection(call: &Call<'_>, sync: &str) -> Result<(), Failure> {
+    let known: Vec<Value> = call.store.select(Table::BulkSchemas, "_sync", sync).cloned().collect();
+    check_known(call, &known)
+}
+
+fn check_known(call: &Call<'_>, known: &[Value]) -> Result<(), Failure> {
     for (place, wanted) in items(&call.body, "schemas").iter().enumerate() {
-        let id = id_of(wanted);
-        let mut known = call.store.select(Table::BulkSchemas, "_sync", sync);
-        if !known.any(|row| text(row, "id") == id) {
-            return Err(Failure::invalid(&format!("/schemas/{place}"), "schema not found"));
+        if !known.iter().any(|known| text(known, "id") == id_of(wanted)) {
+            let pointer = format!("/schemas/{place}");
+            return Err(Failure::invalid(&pointer, "schema not found"));
         }
     }
     Ok(())
@@ -76,12 +86,11 @@ pub(super) fn check_selection(call: &Call<'_>, sync: &str) -> Result<(), Failure
 /// Applies the `schemas` of a body: those it names are selected, and no others. Absent or empty
 /// it changes nothing. A name alone leaves the schema's configuration as it is; an object
 /// replaces it, except that a legacy one keeps what it cannot say.
-pub(super) fn select(call: &mut Call<'_>, sync: &str) -> Result<(), Failure> {
-    check_selection(call, sync)?;
+pub(super) fn select(call: &mut Call<'_>, sync: &str) {
     let body = call.given();
     let wanted = items(&body, "schemas");
     if wanted.is_empty() {
-        return Ok(());
+        return;
     }
     let legacy = call.is_legacy();
     let rows = call.store.rows_mut(Table::BulkSchemas);
@@ -93,7 +102,6 @@ pub(super) fn select(call: &mut Call<'_>, sync: &str) -> Result<(), Failure> {
             Some(configuration) => configure(row, configuration, legacy),
         }
     }
-    Ok(())
 }
 
 fn id_of(wanted: &Value) -> &str {

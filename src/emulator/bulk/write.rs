@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::emulator::call::{Call, Failure};
 use crate::emulator::json::{flag, given, list, put, text};
-use crate::emulator::store::Table;
 
 /// Properties that are there only when given.
 const OPTIONAL: [&str; 5] = [
@@ -26,9 +25,10 @@ pub(super) fn replace(
     body: &Value,
     current: Option<&Value>,
 ) -> Result<(), Failure> {
+    call.stays_in(text(row, "organization_id"))?;
     for key in ["source_connection_id", "destination_connection_id"] {
-        call.row(Table::Connections, text(body, key))
-            .map_err(|_| Failure::invalid(&format!("/{key}"), "connection not found"))?;
+        let organization = text(row, "organization_id");
+        call.connection(text(body, key), organization, &format!("/{key}"))?;
         row[key] = body[key].clone();
     }
     if current

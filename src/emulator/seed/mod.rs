@@ -26,7 +26,8 @@ pub const HIDDEN_BULK_SYNC: &str = "0000000d-0000-4000-8000-00000000000f";
 pub const RUNNING_SYNC: &str = "0000000b-0000-4000-8000-000000000005";
 /// The execution under way of [`RUNNING_SYNC`].
 pub const RUNNING_EXECUTION: &str = "0000000c-0000-4000-8000-00000000000a";
-/// A model sync of organization A with several identity mappings and both kinds of filters.
+/// A model sync of organization A with several identity mappings and both kinds of filters; there
+/// if 60 model syncs are seeded or more.
 pub const IDENTITIES_SYNC: &str = "0000000b-0000-4000-8000-00000000003c";
 /// A connection of organization A that is shared with organization B.
 pub const SHARED_CONNECTION: &str = "00000007-0000-4000-8000-000000000001";

@@ -98,7 +98,7 @@ fn sync(store: &mut Store, home: &Home, n: usize) -> Value {
     if n.is_multiple_of(8) {
         row["overrides"] = json!([{
             "field": source("plan"), "field_id": "plan", "function": "IsNull",
-            "value": null, "override": "free",
+            "override": "free",
         }]);
     }
     if n.is_multiple_of(30) {

@@ -41,39 +41,39 @@ impl Filters {
         }
     }
 
-    /// The filters of an upstream body. Where the new and the deprecated properties are both
-    /// there, they have to agree.
+    /// The filters of an upstream body. Where `model_filters` or `target_filters` stand beside the
+    /// deprecated properties, both have to agree.
     ///
     /// # Errors
     ///
     /// 422 naming the deprecated property that contradicts.
     pub(super) fn of_body(body: &Value) -> Result<Filters, Failure> {
-        let said = Filters::stored(body);
+        let named = Filters::stored(body);
         let deprecated = Filters::deprecated(body);
-        let with_filters = given(body, "filters").is_some();
         let target = &body["target"];
-        for (new, old, logic, at) in [
-            (&said.model, &deprecated.model, given(body, "filter_logic"), "/filter_logic"),
+        for (named, deprecated, logic, at) in [
+            (&named.model, &deprecated.model, given(body, "filter_logic"), "/filter_logic"),
             (
-                &said.target,
+                &named.target,
                 &deprecated.target,
                 given(target, "filter_logic"),
                 "/target/filter_logic",
             ),
         ] {
-            let Some(new) = new else { continue };
-            if with_filters && !same_conditions(new, old.as_ref().unwrap_or(&Value::Null)) {
+            let Some(named) = named else { continue };
+            let deprecated = deprecated.as_ref().unwrap_or(&Value::Null);
+            if given(body, "filters").is_some() && !same_conditions(named, deprecated) {
                 let message = "contradicts model_filters or target_filters";
                 return Err(Failure::invalid("/filters", message));
             }
-            if logic.is_some_and(|logic| *logic != new["logic"]) {
+            if logic.is_some_and(|logic| *logic != named["logic"]) {
                 let message = "contradicts the logic of model_filters or target_filters";
                 return Err(Failure::invalid(at, message));
             }
         }
         Ok(Filters {
-            model: said.model.or(deprecated.model),
-            target: said.target.or(deprecated.target),
+            model: named.model.or(deprecated.model),
+            target: named.target.or(deprecated.target),
         })
     }
 
@@ -137,15 +137,14 @@ fn target_condition(filter: &Value) -> Value {
 
 /// Whether both say the same. `value_source` counts only where both have one: a legacy view
 /// cannot show it.
-fn same_conditions(new: &Value, old: &Value) -> bool {
-    let comparable =
-        |condition: &Value| pick(condition, &["source", "field", "function", "value", "label"]);
-    let (new, old) = (list(new, "conditions"), list(old, "conditions"));
-    new.len() == old.len()
-        && new.iter().zip(old).all(|(new, old)| {
-            let sources = (given(new, "value_source"), given(old, "value_source"));
-            comparable(new) == comparable(old)
-                && !matches!(sources, (Some(new), Some(old)) if new != old)
+fn same_conditions(one: &Value, other: &Value) -> bool {
+    const SHOWN: [&str; 5] = ["source", "field", "function", "value", "label"];
+    let (one, other) = (list(one, "conditions"), list(other, "conditions"));
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| {
+            let sources = (given(one, "value_source"), given(other, "value_source"));
+            pick(one, &SHOWN) == pick(other, &SHOWN)
+                && !matches!(sources, (Some(one), Some(other)) if one != other)
         })
 }
 

@@ -34,8 +34,9 @@ pub(super) fn contents(
     call: &Call<'_>,
     body: Value,
     current: Option<&Value>,
+    organization: &str,
 ) -> Result<Value, Failure> {
-    let mut contents = write::common(call, &body)?;
+    let mut contents = write::common(call, &body, organization)?;
     let shown = current.map(show).unwrap_or_default();
     put(&mut contents, "identities", identities(&body, current, &shown));
     let filters = match current {

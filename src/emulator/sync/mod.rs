@@ -64,7 +64,7 @@ fn get(call: &Call<'_>) -> Outcome {
 
 fn create(call: &mut Call<'_>) -> Outcome {
     let organization = call.target_organization()?;
-    let contents = contents(call, None)?;
+    let contents = contents(call, None, &organization)?;
     let now = call.store.tick();
     let mut row = json!({
         "id": call.store.next_id(Table::ModelSyncs), "organization_id": organization,
@@ -79,7 +79,7 @@ fn create(call: &mut Call<'_>) -> Outcome {
 fn update(call: &mut Call<'_>) -> Outcome {
     let id = call.path("id");
     let mut row = call.row(Table::ModelSyncs, &id)?.clone();
-    let contents = contents(call, Some(&row))?;
+    let contents = contents(call, Some(&row), text(&row, "organization_id"))?;
     let now = call.store.tick();
     write::replace(&mut row, contents);
     stamp(call, &mut row, &now);
@@ -87,12 +87,16 @@ fn update(call: &mut Call<'_>) -> Outcome {
     show(call, &row)
 }
 
-fn contents(call: &Call<'_>, current: Option<&Value>) -> Result<Value, Failure> {
+fn contents(
+    call: &Call<'_>,
+    current: Option<&Value>,
+    organization: &str,
+) -> Result<Value, Failure> {
     let body = call.given();
     if call.is_legacy() {
-        legacy::contents(call, body, current)
+        legacy::contents(call, body, current, organization)
     } else {
-        write::contents(call, &body, current)
+        write::contents(call, &body, current, organization)
     }
 }
 

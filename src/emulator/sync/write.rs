@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::filters::Filters;
 use crate::emulator::call::{Call, Failure};
 use crate::emulator::json::{flag, given, list, pick, put, text};
-use crate::emulator::store::Table;
 
 /// What a write replaces. Everything else of a row is the emulator's own business.
 const CONTENTS: [&str; 17] = [
@@ -45,6 +44,7 @@ pub(super) fn contents(
     call: &Call<'_>,
     body: &Value,
     current: Option<&Value>,
+    organization: &str,
 ) -> Result<Value, Failure> {
     for (place, field) in list(body, "override_fields").iter().enumerate() {
         if given(field, "source").is_some_and(|source| text(source, "field").is_empty()) {
@@ -52,17 +52,18 @@ pub(super) fn contents(
             return Err(Failure::invalid(&pointer, "must not be empty"));
         }
     }
-    let mut contents = common(call, body)?;
+    let mut contents = common(call, body, organization)?;
     put(&mut contents, "identities", identities(body, current)?);
     set_filters(&mut contents, Filters::of_body(body)?);
     Ok(contents)
 }
 
 /// The contents that bodies of both versions say in the same way.
-pub(super) fn common(call: &Call<'_>, body: &Value) -> Result<Value, Failure> {
+pub(super) fn common(call: &Call<'_>, body: &Value, organization: &str) -> Result<Value, Failure> {
+    call.stays_in(organization)?;
     let target = given(body, "target").cloned().unwrap_or_default();
-    call.row(Table::Connections, text(&target, "connection_id"))
-        .map_err(|_| Failure::invalid("/target/connection_id", "connection not found"))?;
+    let connection = text(&target, "connection_id");
+    call.connection(connection, organization, "/target/connection_id")?;
     if text(body, "name").is_empty() {
         return Err(Failure::invalid("/name", "must not be empty"));
     }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::support::{CRM, Client, DATABASE, MARKETING, WAREHOUSE};
 use crate::contract::{Contract, Operation, Version};
-use crate::emulator::Emulator;
 use crate::emulator::seed::{MULTI_BULK_SYNC, ORGANIZATION_A, ORGANIZATION_B, RUNNING_SYNC};
+use crate::emulator::{Emulator, Options};
 
 const MODEL_SYNC: &str = "0000000b-0000-4000-8000-000000000001";
 
@@ -19,37 +19,137 @@ async fn every_legacy_operation_answers() {
     drive(Version::Legacy).await;
 }
 
-async fn drive(version: Version) {
-    for operation in Contract::of(version).operations() {
-        // A fresh state for each, so that no operation depends on another.
-        let emulator = Emulator::seeded();
-        let before = emulator.state();
-        let secret = if needs_partner(operation) { "demo-partner" } else { "demo-a-user" };
-        let client = Client::new(&emulator, version, secret);
-        let path = path(operation);
-        let (method, body) = (operation.method.as_str(), body(operation));
-        let answer = client.send(method, &path, body.clone(), &[]).await;
-        let id = &operation.id;
-        assert!(answer.status < 400, "{id} {path}: {answer:?}");
-        if let Some(schema) = operation.answer_schema() {
-            let declared = operation.resolve(schema);
-            let whole = declared["properties"]["data"].is_null();
-            assert!(whole || !answer.body["data"].is_null(), "{id}: {answer:?}");
+/// Values that stand where something else belongs.
+fn odd_values() -> Vec<Value> {
+    vec![
+        Value::Null,
+        json!(""),
+        json!("x"),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1.5),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!([null, "x", {}, []]),
+        json!({ "id": null, "frequency": "multi", "multi": [], "schedules": {} }),
+        json!([{ "id": "public.users", "item": "none", "field_id": "x", "schedule": {} }]),
+    ]
+}
+
+/// Whatever a body has in it, it is accepted or refused: nothing fails and nothing panics.
+#[tokio::test]
+async fn odd_bodies_are_refused_or_accepted() {
+    for version in [Version::Legacy, Version::Upstream] {
+        let options = Options { undeclared_accepted: true, ..Options::default() };
+        let emulator = Emulator::with_options(options);
+        for operation in Contract::of(version).operations() {
+            let Some(body) = body(operation, version) else {
+                continue;
+            };
+            let client = Client::new(&emulator, version, secret(operation));
+            let (method, path) = (operation.method.as_str(), path(operation));
+            let mut bodies = odd_values();
+            for key in body.as_object().unwrap().keys() {
+                for odd in odd_values() {
+                    let mut changed = body.clone();
+                    changed[key] = odd;
+                    bodies.push(changed);
+                }
+            }
+            for key in declared(operation) {
+                for odd in odd_values() {
+                    let mut changed = body.clone();
+                    changed[&key] = odd;
+                    bodies.push(changed);
+                }
+            }
+            for body in bodies {
+                let answer = client.send(method, &path, Some(body.clone()), &[]).await;
+                assert!(answer.status < 500, "{path} {body}: {answer:?}");
+            }
         }
-        if method == "GET" {
-            assert_eq!(emulator.state(), before, "{id} changed something");
-        }
-        if operation.request_schema().is_some() && body.is_some() {
-            let wrong = client.send(method, &path, Some(json!([])), &[]).await;
-            assert!([400, 422].contains(&wrong.status), "{id}: {wrong:?}");
-        }
-        let nobody = Client::new(&emulator, version, "nobody");
-        assert_eq!(nobody.send(method, &path, body, &[]).await.status, 401, "{id}");
     }
 }
 
-fn needs_partner(operation: &Operation) -> bool {
-    operation.template.starts_with("/api/organizations")
+#[tokio::test]
+async fn odd_paths_and_queries_are_refused_or_accepted() {
+    for version in [Version::Legacy, Version::Upstream] {
+        let emulator = Emulator::seeded();
+        for operation in Contract::of(version).operations() {
+            let client = Client::new(&emulator, version, secret(operation));
+            let method = operation.method.as_str();
+            let mut paths = Vec::new();
+            for odd in ["..", "%00", "%2F", "%FF", "{id}", &"x".repeat(5000)] {
+                let mut path = operation.template.clone();
+                for name in operation.path_parameters() {
+                    path = path.replace(&format!("{{{name}}}"), &odd.replace(['{', '}'], "%7B"));
+                }
+                paths.push(path);
+            }
+            if method == "GET" {
+                for name in operation.query_parameter_names() {
+                    for odd in ["", "x", "0", "-1", "18446744073709551615", "true", "%FF"] {
+                        paths.push(format!("{}?{name}={odd}", path(operation)));
+                        paths.push(format!("{}?{name}[{odd}]={odd}", path(operation)));
+                    }
+                }
+            }
+            for path in paths {
+                let answer = client.send(method, &path, None, &[]).await;
+                assert!(answer.status < 500, "{path}: {answer:?}");
+            }
+        }
+    }
+}
+
+fn declared(operation: &Operation) -> Vec<String> {
+    operation
+        .request_schema()
+        .and_then(|schema| operation.resolve(schema)["properties"].as_object())
+        .map(|properties| properties.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+fn secret(operation: &Operation) -> &'static str {
+    match operation.template.starts_with("/api/organizations") {
+        true => "demo-partner",
+        false => "demo-a-user",
+    }
+}
+
+async fn drive(version: Version) {
+    let reading = Emulator::seeded();
+    let before = reading.state();
+    for operation in Contract::of(version).operations() {
+        // A fresh state for each write, so that no operation depends on another.
+        let emulator = match operation.method.as_str() {
+            "GET" => reading.clone(),
+            _ => Emulator::seeded(),
+        };
+        ask(&emulator, version, operation).await;
+    }
+    assert_eq!(reading.state(), before, "some GET changed something");
+}
+
+async fn ask(emulator: &Emulator, version: Version, operation: &Operation) {
+    let client = Client::new(emulator, version, secret(operation));
+    let (id, path) = (&operation.id, path(operation));
+    let (method, body) = (operation.method.as_str(), body(operation, version));
+    let answer = client.send(method, &path, body.clone(), &[]).await;
+    assert!(answer.status < 400, "{id} {path}: {answer:?}");
+    if let Some(schema) = operation.answer_schema() {
+        let declared = operation.resolve(schema);
+        let whole = declared["properties"]["data"].is_null();
+        assert!(whole || !answer.body["data"].is_null(), "{id}: {answer:?}");
+    }
+    if body.is_some() {
+        let wrong = client.send(method, &path, Some(json!([])), &[]).await;
+        assert!([400, 422].contains(&wrong.status), "{id}: {wrong:?}");
+    }
+    let nobody = Client::new(emulator, version, "nobody");
+    let refused = nobody.send(method, &path, body, &[]).await;
+    assert_eq!(refused.status, 401, "{id}");
 }
 
 fn path(operation: &Operation) -> String {
@@ -126,14 +226,15 @@ fn path(operation: &Operation) -> String {
     }
 }
 
-fn body(operation: &Operation) -> Option<Value> {
+fn body(operation: &Operation, version: Version) -> Option<Value> {
     operation.request_schema()?;
-    let legacy =
-        Contract::of(Version::Legacy).operations().any(|found| std::ptr::eq(found, operation));
     let schedule = json!({ "frequency": "daily", "hour": "4" });
     Some(match operation.id.as_str() {
         "bulk_sync.create" | "bulk_sync.update" => {
-            let name = if legacy { "schedule" } else { "default_schedule" };
+            let name = match version {
+                Version::Legacy => "schedule",
+                Version::Upstream => "default_schedule",
+            };
             json!({
                 "name": "n", "source_connection_id": DATABASE, "active": true,
                 "destination_connection_id": WAREHOUSE, "destination_configuration": {},

@@ -57,23 +57,31 @@ impl Lens for BulkSchedule {
     }
 
     fn discloses(&self) -> Vec<Disclosable> {
-        let disclosable = |how, pointer: &str, when: &str| Disclosable {
+        let disclosable = |how, in_request, pointer: &str, when: &str| Disclosable {
             how,
+            in_request,
             pointer: pointer.to_owned(),
             when: when.to_owned(),
         };
         vec![
             disclosable(
                 How::Dropped,
+                false,
                 "/schedule/multi/schedules/*",
                 "upstream limits that schedule to some schemas or gives it a resync mode",
             ),
             disclosable(
                 How::Dropped,
+                true,
                 "/schedule/multi",
-                "the request sets `multi` beside a frequency that is not `multi`",
+                "it stands beside a frequency that is not `multi`",
             ),
-            disclosable(How::Synthesized, "/schedule", "upstream's answer has no default schedule"),
+            disclosable(
+                How::Synthesized,
+                false,
+                "/schedule",
+                "upstream's answer has no default schedule",
+            ),
         ]
     }
 
