@@ -91,7 +91,9 @@ async fn stages(
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let readiness = Readiness::default();
-    let rules = Rules::load(settings.rules.as_deref()).map_err(check::describe)?;
+    let rules =
+        Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(settings))
+            .map_err(check::describe)?;
     let client = UpstreamClient::new(settings).map_err(text)?;
     let listeners = Listeners::bind(settings).await.map_err(text)?;
     listeners.announce(settings, client.roots());

@@ -69,6 +69,8 @@ table::settings! {
     total_concurrency: usize = "256", "COUNT", values::count;
     /// Most pages that are read to answer with a whole list; a longer list is an error, never cut.
     max_pages: usize = "1000", "COUNT", values::count;
+    /// Whether updating an organization may remove its OIDC client, which legacy bodies can leave out and nobody can read back.
+    allow_oidc_loss: bool = "false", "BOOLEAN", values::boolean;
     /// Proxies whose `X-Forwarded-*` headers are believed: addresses and networks, separated by commas.
     trusted_proxies: Vec<Network> = "", "NETWORKS", network::parse_list;
     /// Origin that clients use, for addresses in answers. Left out: what each request says.
