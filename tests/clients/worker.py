@@ -23,14 +23,19 @@ import re
 import sys
 import typing
 
-import polytomic
 import pydantic
+from polytomic.client import Polytomic
 
+try:
+    from pydantic import v1 as pydantic_v1
+except ImportError:
+    pydantic_v1 = pydantic
+
+# SDKs before 1.5 use the pydantic 1 that pydantic 2 carries.
+MODELS = (pydantic.BaseModel, pydantic_v1.BaseModel)
 Json = typing.Any
-REQUEST = re.compile(r"""f?"/?(?P<path>api/[^"]*)"\s*,?\s*\)?,\s*method="(?P<method>[A-Z]+)\"""")
-OLD_REQUEST = re.compile(
-    r"""request\(\s*"(?P<method>[A-Z]+)",\s*urllib\.parse\.urljoin\([^,]+,\s*f?"(?P<path>api/[^"]*)"""
-)
+REQUEST_PATH = re.compile(r'"/?(api/[^"]*)"')
+REQUEST_METHOD = re.compile(r'"(GET|POST|PUT|PATCH|DELETE)"')
 PATH_VARIABLE = re.compile(r"\{(?:jsonable_encoder\()?(\w+)\)?\}")
 
 
@@ -161,11 +166,11 @@ class Worker:
 @functools.lru_cache(maxsize=64)
 def client(base_url: str, token: str, version: typing.Optional[str]) -> typing.Any:
     """The SDK client of one caller, kept between calls as users keep theirs. SDKs that always send a version take no `version` argument."""
-    accepted = inspect.signature(polytomic.client.Polytomic.__init__).parameters
+    accepted = inspect.signature(Polytomic.__init__).parameters
     options: typing.Dict[str, Json] = {"base_url": base_url, "token": token}
     if version is not None and "version" in accepted:
         options["version"] = version
-    return polytomic.client.Polytomic(**options)
+    return Polytomic(**options)
 
 
 def walk(node: typing.Any, prefix: typing.Tuple[str, ...]) -> typing.Iterator[typing.Tuple[str, typing.Any]]:
@@ -180,9 +185,9 @@ def walk(node: typing.Any, prefix: typing.Tuple[str, ...]) -> typing.Iterator[ty
 
 def request_of(function: typing.Any) -> typing.Optional[typing.Tuple[str, str]]:
     """HTTP method and path template of an SDK method, from its source: the SDKs keep them nowhere else."""
-    source = inspect.getsource(function)
-    found = REQUEST.search(source) or OLD_REQUEST.search(source)
-    return (found["method"], found["path"]) if found else None
+    _, _, request = inspect.getsource(function).partition("httpx_client.request(")
+    path, method = REQUEST_PATH.search(request), REQUEST_METHOD.search(request)
+    return (method[1], path[1]) if path and method else None
 
 
 def shape(path: str) -> str:
@@ -201,10 +206,19 @@ def typed(hint: typing.Any, value: Json) -> Json:
     if hint is None:
         return value
     try:
-        parse = getattr(polytomic.core.pydantic_utilities, "parse_obj_as", None) or pydantic.parse_obj_as
-        return parse(hint, value)
-    except (ValueError, TypeError, AttributeError):
+        return parser()(hint, value)
+    except (ValueError, TypeError):
         return value
+
+
+@functools.lru_cache(maxsize=1)
+def parser() -> typing.Callable[[typing.Any, Json], Json]:
+    """What this SDK version itself uses to make its models."""
+    try:
+        from polytomic.core.pydantic_utilities import parse_obj_as
+    except ImportError:
+        return pydantic_v1.parse_obj_as
+    return parse_obj_as
 
 
 def member(value: typing.Any, name: str) -> typing.Any:
@@ -225,7 +239,7 @@ def failure(raised: Exception) -> Json:
 
 def plain(value: typing.Any) -> Json:
     """Everything that the SDK parsed, as JSON: set fields only (null and absent differ), unknown fields included."""
-    if isinstance(value, pydantic.BaseModel):
+    if isinstance(value, MODELS):
         set_fields = getattr(value, "model_fields_set", None)
         if set_fields is None:
             set_fields = value.__fields_set__
