@@ -202,8 +202,11 @@ def type_hints(function: typing.Any) -> typing.Dict[str, typing.Any]:
 
 
 def typed(hint: typing.Any, value: Json) -> Json:
-    """The value as the SDK's own type, or as it is where the SDK's type refuses it: bad input must reach the wire."""
-    if hint is None:
+    """The value as the SDK's own type, or as it is where the SDK's type refuses it: bad input must reach the wire.
+
+    Numbers stay as they are: pydantic 1 makes a string of one where a string is declared, which a method call does not.
+    """
+    if hint is None or isinstance(value, (int, float)):
         return value
     try:
         return parser()(hint, value)

@@ -5,6 +5,7 @@ The format is described in ../README.md. Everything is checked while loading, an
 
 from __future__ import annotations
 
+import fnmatch
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -47,7 +48,11 @@ class Scenario:
     callers: list[str]
     steps: list[Step]
     with_header: bool = False
+    clients: list[str] = field(default_factory=lambda: ["*"])
     file: str = ""
+
+    def is_for(self, client: str) -> bool:
+        return any(fnmatch.fnmatchcase(client, pattern) for pattern in self.clients)
 
 
 @dataclass(frozen=True)
