@@ -8,6 +8,7 @@ error. Exits with 1 when any case differs, a tolerance is unused or a client can
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -59,7 +60,9 @@ def main() -> int:
                 broken += 1
             progress(f"{client.name}: {time.monotonic() - started:.0f} s")
         if not options.native_only and not options.case:
-            for result in raw.results(cases, sides.shim_url):
+            for result in itertools.chain(
+                raw.upstream_versions(sides.behind_url), raw.results(cases, sides.shim_url)
+            ):
                 tell(result, summary)
     is_whole = not (options.native_only or options.client or options.case)
     unused = tolerances.unused() if is_whole else []

@@ -1,7 +1,8 @@
-"""What no SDK shows: the version header of the answers, asked for without one."""
+"""What no SDK shows: the version header of the answers, and the one that the shim sends upstream."""
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from typing import Iterator
@@ -44,6 +45,17 @@ def results(cases: Cases, shim_url: str) -> Iterator[Result]:
         differing = [] if found == expected else [Difference("/headers/X-Polytomic-Version", expected, found)]
         status = "different" if differing else "equal"
         yield Result("raw", f"{method} {path}", name, status, differing)
+
+
+def upstream_versions(behind_url: str) -> Iterator[Result]:
+    """One result: every request that reached the emulator behind the shim lately was one of the upstream version."""
+    with urllib.request.urlopen(f"{behind_url}/_emulator/requests", timeout=30) as answer:
+        seen = json.load(answer)
+    # Looking whether the server is up sends no version.
+    others = [item for item in seen if item["version"] not in (UPSTREAM, None)]
+    differing = [Difference("/requests", UPSTREAM, item) for item in others]
+    note = "" if seen else "the emulator remembers no request"
+    yield Result("raw", "requests", "sent upstream", "different" if differing or note else "equal", differing, note)
 
 
 def version_of(request: urllib.request.Request) -> str | None:
