@@ -158,6 +158,22 @@ class Addresses(unittest.TestCase):
             self.assertEqual(found, {"listen": "127.0.0.1:41", "admin": "127.0.0.1:42"})
 
 
+class NeutralAddresses(unittest.TestCase):
+    def setUp(self) -> None:
+        self.sides = servers.Sides(Path("none"), Path(tempfile.gettempdir()))
+        self.sides.native_url, self.sides.behind_url, self.sides.shim_url = (f"http://127.0.0.1:{n}" for n in (41, 42, 43))
+
+    def test_addresses_of_the_server_that_was_asked_are_equal(self) -> None:
+        native = self.sides.without_addresses("native", {"a": "http://127.0.0.1:41/x", "b": "http://localhost:41/y"})
+        shim = self.sides.without_addresses("shim", {"a": "http://127.0.0.1:43/x", "b": "http://localhost:42/y"})
+        self.assertEqual(native, shim)
+
+    def test_an_address_that_leads_around_the_shim_differs(self) -> None:
+        native = self.sides.without_addresses("native", {"a": "http://127.0.0.1:41/x"})
+        shim = self.sides.without_addresses("shim", {"a": "http://127.0.0.1:42/x"})
+        self.assertNotEqual(native, shim)
+
+
 class Reports(unittest.TestCase):
     def test_a_failing_case_shows_pointer_and_both_values(self) -> None:
         shown = failure(Result("c", "o", "case", "different", [Difference("/value/a", 1, ABSENT)], "why"))

@@ -134,7 +134,7 @@ class Runner:
         if copy is not None:
             fields = [name for name in operation.body if name not in step.copy_except]
             question["copy"] = {"from": copy, "fields": fields}
-        return self.worker.ask(question)
+        return self.sides.without_addresses(side, self.worker.ask(question))
 
     def state_differences(self) -> list[Difference]:
         """New differences between what both emulators have stored; nothing more once there is one untolerated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import re
 import subprocess
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 # The first log line, written for people (`listen=127.0.0.1:1234`) or as JSON (`"listen":"127.0.0.1:1234"`).
 ADDRESS = re.compile(r"""\b(listen|admin)"?\s*[=:]\s*"?(?:http://)?(127\.0\.0\.1:\d+)""")
@@ -101,6 +103,18 @@ class Sides:
         for url in (self.native_url, self.shim_url):
             reachable(url)
 
+    def without_addresses(self, side: str, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer with the ports of this run taken out, so that addresses in it can be compared.
+
+        What leads back to the API has to name the server that was asked, the shim for one. Signed log addresses are on
+        another host (`localhost`) and stay what the emulator made them.
+        """
+        asked, files = (self.native_url, self.native_url) if side == "native" else (self.shim_url, self.behind_url)
+        text = json.dumps(answer)
+        text = text.replace(f"127.0.0.1:{port(asked)}", "API").replace(f"localhost:{port(files)}", "FILES")
+        neutral: dict[str, Any] = json.loads(text)
+        return neutral
+
     def run(self, name: str, arguments: list[str]) -> str:
         server = Server(self.binary, arguments, self.logs / f"{name}.log")
         self.servers.append(server)
@@ -116,6 +130,10 @@ class Sides:
 
     def __exit__(self, kind: type | None, raised: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
+
+
+def port(url: str) -> str:
+    return url.rpartition(":")[2]
 
 
 def reachable(url: str) -> None:
