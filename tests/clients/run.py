@@ -60,16 +60,14 @@ def main() -> int:
                 broken += 1
             progress(f"{client.name}: {time.monotonic() - started:.0f} s")
         if not options.native_only and not options.case:
-            for result in itertools.chain(
-                raw.upstream_versions(sides.behind_url), raw.results(cases, sides.shim_url)
-            ):
+            for result in itertools.chain(raw.upstream_versions(sides.behind_url), raw.results(cases, sides.shim_url)):
                 tell(result, summary)
     is_whole = not (options.native_only or options.client or options.case)
     unused = tolerances.unused() if is_whole else []
     for tolerance in unused:
         print(report.unused(tolerance))
-    for client in summary.untested():
-        print(f"FAILED {client}: not one case was compared")
+    for name in summary.untested():
+        print(f"FAILED {name}: not one case was compared")
         broken += 1
     print(summary.table())
     return 1 if summary.different or unused or broken else 0
@@ -79,8 +77,12 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, default=TARGET / "debug" / "polytomic-shim", help="default: %(default)s")
     parser.add_argument("--client", default="", help="only clients whose name contains this, for example node")
-    parser.add_argument("--case", default="", help="only scenarios whose name contains this, or that call this operation")
-    parser.add_argument("--native-only", action="store_true", help="compare two emulators: shows that the cases are sound")
+    parser.add_argument(
+        "--case", default="", help="only scenarios whose name contains this, or that call this operation"
+    )
+    parser.add_argument(
+        "--native-only", action="store_true", help="compare two emulators: shows that the cases are sound"
+    )
     return parser.parse_args()
 
 

@@ -51,16 +51,16 @@ class Method(typing.NamedTuple):
     """One SDK method: where it hangs on the client, and how the contract's names map to its parameters."""
 
     call: str
-    path_parameters: typing.Dict[str, str]
-    parameters: typing.Dict[str, str]
+    path_parameters: dict[str, str]
+    parameters: dict[str, str]
 
 
 class Worker:
     """The methods that the SDK has, and what its calls returned so far, by side and name."""
 
     def __init__(self) -> None:
-        self.methods: typing.Dict[str, Method] = {}
-        self.saved: typing.Dict[typing.Tuple[str, str], Json] = {}
+        self.methods: dict[str, Method] = {}
+        self.saved: dict[tuple[str, str], Json] = {}
 
     def answer(self, question: Json) -> Json:
         kind = question["do"]
@@ -119,11 +119,11 @@ class Worker:
             self.saved[question["side"], question["save"]] = value
         return {"outcome": "value", "value": plain(value)}
 
-    def arguments(self, question: Json, method: Method, function: typing.Any) -> typing.Dict[str, Json]:
+    def arguments(self, question: Json, method: Method, function: typing.Any) -> dict[str, Json]:
         """The SDK's keyword arguments: given ones in the SDK's own types, the rest copied from a saved result."""
         side = question["side"]
         hints = type_hints(function)
-        arguments: typing.Dict[str, Json] = {}
+        arguments: dict[str, Json] = {}
         for name, value in question.get("arguments", {}).items():
             parameter = method.path_parameters.get(name) or method.parameters.get(name)
             if parameter is None:
@@ -142,7 +142,7 @@ class Worker:
                     arguments[parameter] = value
         return arguments
 
-    def resolve(self, side: str, value: Json) -> typing.Tuple[Json, bool]:
+    def resolve(self, side: str, value: Json) -> tuple[Json, bool]:
         """Replaces `$name.path` by what it stands for; true when the whole value is an object of the SDK."""
         if isinstance(value, dict):
             return {key: self.resolve(side, item)[0] for key, item in value.items()}, False
@@ -164,16 +164,16 @@ class Worker:
 
 
 @functools.lru_cache(maxsize=64)
-def client(base_url: str, token: str, version: typing.Optional[str]) -> typing.Any:
-    """The SDK client of one caller, kept between calls as users keep theirs. SDKs that always send a version take no `version` argument."""
+def client(base_url: str, token: str, version: str | None) -> typing.Any:
+    """The SDK client of one caller, kept as users keep theirs. SDKs that always send a version take none."""
     accepted = inspect.signature(Polytomic.__init__).parameters
-    options: typing.Dict[str, Json] = {"base_url": base_url, "token": token}
+    options: dict[str, Json] = {"base_url": base_url, "token": token}
     if version is not None and "version" in accepted:
         options["version"] = version
     return Polytomic(**options)
 
 
-def walk(node: typing.Any, prefix: typing.Tuple[str, ...]) -> typing.Iterator[typing.Tuple[str, typing.Any]]:
+def walk(node: typing.Any, prefix: tuple[str, ...]) -> typing.Iterator[tuple[str, typing.Any]]:
     """Every public method of the client and of the clients that hang on it, with its dotted name."""
     for name, function in inspect.getmembers(type(node), inspect.isfunction):
         if not name.startswith("_"):
@@ -183,7 +183,7 @@ def walk(node: typing.Any, prefix: typing.Tuple[str, ...]) -> typing.Iterator[ty
             yield from walk(child, (*prefix, name))
 
 
-def request_of(function: typing.Any) -> typing.Optional[typing.Tuple[str, str]]:
+def request_of(function: typing.Any) -> tuple[str, str] | None:
     """HTTP method and path template of an SDK method, from its source: the SDKs keep them nowhere else."""
     _, _, request = inspect.getsource(function).partition("httpx_client.request(")
     path, method = REQUEST_PATH.search(request), REQUEST_METHOD.search(request)
@@ -194,7 +194,7 @@ def shape(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path).strip("/")
 
 
-def type_hints(function: typing.Any) -> typing.Dict[str, typing.Any]:
+def type_hints(function: typing.Any) -> dict[str, typing.Any]:
     try:
         return typing.get_type_hints(function)
     except NameError:

@@ -35,9 +35,9 @@ class Step:
 
     def expects(self, outcome: dict[str, Any]) -> bool:
         if self.expect == "value":
-            return outcome["outcome"] == "value"
+            return bool(outcome["outcome"] == "value")
         statuses = self.expect if isinstance(self.expect, list) else [self.expect]
-        return outcome["outcome"] == "error" and outcome["status"] in statuses
+        return bool(outcome["outcome"] == "error" and outcome["status"] in statuses)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def load(operations: dict[str, Operation], folder: Path = CASES) -> Cases:
     callers: dict[str, Caller] = {}
     for file in sorted(folder.glob("*.toml")):
         document = tomllib.loads(file.read_text())
-        findings += [f"{file.name}: unknown table {key}" for key in document if key not in ("scenario", "lookup", "caller")]
+        findings += [
+            f"{file.name}: unknown table {key}" for key in document if key not in ("scenario", "lookup", "caller")
+        ]
         for name, table in document.get("lookup", {}).items():
             lookups[name] = build(Lookup, {"name": name, **table}, f"{file.name}: lookup {name}", findings)
         for name, table in document.get("caller", {}).items():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 TOLERATED = Path(__file__).parents[1] / "tolerated.toml"
 

@@ -74,7 +74,7 @@ class Seed:
         return [] if found is None else [found]
 
     def fits(self, item: Any, lookup: Lookup) -> bool:
-        """`where`: equal to the value or to one of the list. `differs`: not equal. `present`, `absent`: not empty, empty."""
+        """`where`: equal to the value or one of the list; `differs`: not equal; `present`, `absent`: not empty, empty."""
         for path, wanted in lookup.where.items():
             accepted = wanted if isinstance(wanted, list) else [self.resolve(wanted)]
             if walk(item, path) not in accepted:
@@ -118,4 +118,5 @@ def get(base_url: str, path: str, caller: Caller) -> Any:
 def state(base_url: str) -> bytes:
     """Everything that the emulator has stored, as it prints it."""
     with urllib.request.urlopen(f"{base_url}/_emulator/state", timeout=30) as answer:
-        return answer.read()
+        stored: bytes = answer.read()
+        return stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from typing import Iterator
+from collections.abc import Iterator
 
 from .cases import Caller, Cases
 from .compare import Difference
@@ -62,7 +62,8 @@ def version_of(request: urllib.request.Request) -> str | None:
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             answer.read()
-            return answer.headers.get("X-Polytomic-Version")
+            version: str | None = answer.headers.get("X-Polytomic-Version")
+            return version
     except urllib.error.HTTPError as refused:
         with refused:
             return refused.headers.get("X-Polytomic-Version")

@@ -32,7 +32,7 @@ class Summary:
         return [client for client in self.has if client not in judged]
 
     def table(self) -> str:
-        rows = [COLUMNS]
+        rows: list[tuple[str, ...]] = [COLUMNS]
         for client in dict.fromkeys(result.client for result in self.results):
             own = [result for result in self.results if result.client == client]
             counts = Counter(result.status for result in own)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any
 
 from . import lookups
 from .cases import Cases, Scenario, Step
@@ -144,9 +145,7 @@ class Runner:
         if native == behind:
             return []
         return [
-            item
-            for item in differences(json.loads(native), json.loads(behind), "/state")
-            if item not in self.known
+            item for item in differences(json.loads(native), json.loads(behind), "/state") if item not in self.known
         ]
 
     def judged(self, run: Run, operation: str, found: list[Difference], note: str = "") -> Result:

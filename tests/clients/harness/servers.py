@@ -29,6 +29,7 @@ class Server:
     def __init__(self, binary: Path, arguments: list[str], log: Path) -> None:
         self.log = log
         self.output = log.open("w")
+        self.command = " ".join([str(binary), *arguments])
         self.lines: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
             [str(binary), *arguments],
@@ -63,9 +64,9 @@ class Server:
             printed.append(line)
             for name, address in ADDRESS.findall(ANSI.sub("", line)):
                 if name == "listen":
-                    return address
+                    return str(address)
         self.stop()
-        raise DidNotStart(f"{' '.join(map(str, self.process.args))} gave no address:\n{''.join(printed)}")
+        raise DidNotStart(f"{self.command} gave no address:\n{''.join(printed)}")
 
     @property
     def url(self) -> str:
