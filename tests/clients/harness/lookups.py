@@ -74,7 +74,7 @@ class Seed:
         return [] if found is None else [found]
 
     def fits(self, item: Any, lookup: Lookup) -> bool:
-        """`where`: equal to the value or one of the list; `differs`: not equal; `present`, `absent`: not empty, empty."""
+        """`where`: equal to the value or one of the list; `differs`: not; `present`, `absent`: not empty, empty."""
         for path, wanted in lookup.where.items():
             accepted = wanted if isinstance(wanted, list) else [self.resolve(wanted)]
             if walk(item, path) not in accepted:
