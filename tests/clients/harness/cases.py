@@ -57,13 +57,14 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Lookup:
-    """Finds one seeded thing through the native side, in its state at the start of a scenario."""
+    """Finds one seeded thing (or all that fit: `many`) through the native side, as it is when a scenario starts."""
 
     name: str
     path: str
     caller: str = "organization"
     items: str = "data"
     each: str | None = None
+    many: bool = False
     where: dict[str, Any] = field(default_factory=dict)
     differs: dict[str, Any] = field(default_factory=dict)
     present: list[str] = field(default_factory=list)

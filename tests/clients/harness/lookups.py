@@ -46,6 +46,8 @@ class Seed:
         return found
 
     def find(self, lookup: Lookup) -> Any:
+        if lookup.many:
+            return [item for item in self.candidates(lookup) if self.fits(item, lookup)]
         for item in self.candidates(lookup):
             if self.fits(item, lookup):
                 return item
