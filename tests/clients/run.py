@@ -55,7 +55,7 @@ def main() -> int:
                     for run in wanted:
                         for result in runner.run(run):
                             tell(result, summary)
-            except (install.NotInstalled, WorkerDied) as failed:
+            except (install.NotInstalled, WorkerDied, DidNotStart, OSError) as failed:
                 print(f"FAILED {client.name}: {failed}", flush=True)
                 broken += 1
             progress(f"{client.name}: {time.monotonic() - started:.0f} s")

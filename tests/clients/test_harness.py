@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any, cast
+from unittest import mock
 
 from harness import cases, compare, contract, lookups, servers
 from harness.compare import ABSENT, Difference, Tolerance, Tolerances
 from harness.report import Summary, failure
-from harness.runner import Result, runs
+from harness.runner import Result, Run, Runner, runs
+from harness.worker import Worker
 
 OPERATIONS = contract.load()
 
@@ -178,6 +181,105 @@ class NeutralAddresses(unittest.TestCase):
         native = self.sides.without_addresses("native", {"a": "http://127.0.0.1:41/x"})
         shim = self.sides.without_addresses("shim", {"a": "http://127.0.0.1:42/x"})
         self.assertNotEqual(native, shim)
+
+
+class FakeSides:
+    """Two sides that start without servers."""
+
+    native_only = False
+    native_url, shim_url, behind_url = "native", "shim", "behind"
+    starts = 0
+
+    def start(self) -> None:
+        self.starts += 1
+
+    def without_addresses(self, side: str, answer: dict[str, Any]) -> dict[str, Any]:
+        return answer
+
+
+class FakeWorker:
+    """Answers every call of a side in the same way, and remembers the calls."""
+
+    def __init__(self, native: dict[str, Any], shim: dict[str, Any]) -> None:
+        self.answers = {"native": native, "shim": shim}
+        self.asked: list[dict[str, Any]] = []
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(question)
+        return self.answers[question["side"]]
+
+    def forget(self) -> None:
+        pass
+
+
+class Runs(unittest.TestCase):
+    VALUE = {"outcome": "value", "value": {"data": []}}
+
+    def run_steps(
+        self,
+        native: dict[str, Any],
+        shim: dict[str, Any],
+        steps: list[cases.Step] | None = None,
+        states: tuple[bytes, bytes] = (b"{}", b"{}"),
+        tolerances: list[Tolerance] | None = None,
+        header: bool = False,
+    ) -> list[Result]:
+        scenario = cases.Scenario("n", ["organization"], steps or [cases.Step("webhooks.list")])
+        loaded = cases.Cases([scenario], {}, {"organization": cases.Caller("organization", "key")})
+        self.sides, self.worker = FakeSides(), FakeWorker(native, shim)
+        runner = Runner(
+            "python-1.18.0",
+            cast(Worker, self.worker),
+            cast(servers.Sides, self.sides),
+            loaded,
+            OPERATIONS,
+            Tolerances(tolerances or []),
+        )
+        runner.supported = set(OPERATIONS)
+        stored = {"native": states[0], "behind": states[1]}
+        with mock.patch.object(lookups, "state", stored.get):
+            found = list(runner.run(Run(scenario, "organization", header)))
+            self.stale = runner.stale
+        return found
+
+    def test_equal_answers_are_equal_and_only_native_names_the_version(self) -> None:
+        found = self.run_steps(self.VALUE, self.VALUE)
+        self.assertEqual([result.status for result in found], ["equal"])
+        self.assertEqual([question["version"] for question in self.worker.asked], ["2024-02-08", None])
+
+    def test_the_header_goes_to_the_shim_when_asked_for(self) -> None:
+        self.run_steps(self.VALUE, self.VALUE, header=True)
+        self.assertEqual([question["version"] for question in self.worker.asked], ["2024-02-08"] * 2)
+
+    def test_other_answers_are_different(self) -> None:
+        found = self.run_steps(self.VALUE, {"outcome": "value", "value": {"data": [1]}})
+        self.assertEqual(found[0].status, "different")
+        self.assertEqual(found[0].differences, [Difference("/value/data/0", ABSENT, 1)])
+
+    def test_equal_errors_are_different_where_a_value_was_expected(self) -> None:
+        error = {"outcome": "error", "type": "polytomic.NotFoundError", "status": 404, "body": {}}
+        self.assertEqual(self.run_steps(error, error)[0].status, "different")
+        expected = [cases.Step("webhooks.list", expect=404)]
+        self.assertEqual(self.run_steps(error, error, expected)[0].status, "equal")
+
+    def test_other_state_after_a_write_is_different_and_both_start_afresh(self) -> None:
+        write = [cases.Step("webhooks.remove", {"id": "1"})]
+        found = self.run_steps(self.VALUE, self.VALUE, write, (b'{"rows": [1]}', b'{"rows": []}'))
+        self.assertEqual([result.status for result in found], ["different"])
+        self.assertEqual(found[0].differences, [Difference("/state/rows/0", 1, ABSENT)])
+        self.assertTrue(self.stale)
+
+    def test_other_state_after_reads_only_is_found_at_the_end(self) -> None:
+        found = self.run_steps(self.VALUE, self.VALUE, None, (b"[1]", b"[2]"))
+        self.assertEqual([(result.operation, result.status) for result in found][1:], [("state", "different")])
+
+    def test_tolerated_state_is_counted_once(self) -> None:
+        entry = Tolerance("*", "webhooks.remove", "/state/rows/*", "because")
+        write = cases.Step("webhooks.remove", {"id": "1"})
+        states = (b'{"rows": [1]}', b'{"rows": []}')
+        found = self.run_steps(self.VALUE, self.VALUE, [write, write], states, [entry])
+        self.assertEqual([result.status for result in found], ["tolerated", "equal"])
+        self.assertFalse(self.stale)
 
 
 class Reports(unittest.TestCase):
