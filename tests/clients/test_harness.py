@@ -164,6 +164,9 @@ class Addresses(unittest.TestCase):
             found = dict(servers.ADDRESS.findall(servers.ANSI.sub("", line)))
             self.assertEqual(found, {"listen": "127.0.0.1:41", "admin": "127.0.0.1:42"})
 
+    def test_what_the_emulator_prints_is_read(self) -> None:
+        self.assertEqual(servers.ADDRESS.findall("emulator   http://127.0.0.1:41"), [("emulator", "127.0.0.1:41")])
+
 
 class NeutralAddresses(unittest.TestCase):
     def setUp(self) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-# The first log line, written for people (`listen=127.0.0.1:1234`) or as JSON (`"listen":"127.0.0.1:1234"`).
-ADDRESS = re.compile(r"""\b(listen|admin)"?\s*[=:]\s*"?(?:http://)?(127\.0\.0\.1:\d+)""")
+# The shim's first log line, written for people (`listen=127.0.0.1:1234`) or as JSON (`"listen":"127.0.0.1:1234"`), and
+# what the emulator prints (`emulator   http://127.0.0.1:1234`).
+ADDRESS = re.compile(r"""\b(listen|admin|emulator)"?\s*[=:]?\s*"?(?:http://)?(127\.0\.0\.1:\d+)""")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 START_SECONDS = 30
 
@@ -63,7 +64,7 @@ class Server:
                 break
             printed.append(line)
             for name, address in ADDRESS.findall(ANSI.sub("", line)):
-                if name == "listen":
+                if name in ("listen", "emulator"):
                     return str(address)
         self.stop()
         raise DidNotStart(f"{self.command} gave no address:\n{''.join(printed)}")
