@@ -53,6 +53,8 @@ function describe(operations) {
             positions: positions.filter((item) => item !== "requestOptions"),
             // Contract names of the path arguments, by the SDK's own name for the same place in the path.
             pathNames: new Map(ownNames.map((own, index) => [own, contractNames[index]])),
+            // Where a method takes query and body, some want the body under a name of its own.
+            hasBodyApart: /[{,]\s*body: _body\s*\} = request/.test(source),
         });
     }
     return {
@@ -67,7 +69,8 @@ async function call(question) {
     if (question.headers && Object.keys(question.headers).length > 0) {
         throw new Unsupported("this SDK cannot add headers");
     }
-    const { pathArguments, request } = requestOf(question);
+    const { pathArguments, request: flat } = requestOf(question);
+    const request = method.hasBodyApart ? withBodyApart(flat, question.query_names) : flat;
     const positional = method.positions.map((own) => {
         const contractName = method.pathNames.get(own);
         return contractName === undefined ? request : pathArguments[contractName];
@@ -107,6 +110,14 @@ function requestOf(question) {
         }
     }
     return { pathArguments, request };
+}
+
+function withBodyApart(flat, queryNames) {
+    const apart = { body: {} };
+    for (const [name, value] of Object.entries(flat)) {
+        (queryNames.includes(name) ? apart : apart.body)[name] = value;
+    }
+    return apart;
 }
 
 /** Replaces `$name.path` by what it stands for. */

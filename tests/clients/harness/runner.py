@@ -127,6 +127,7 @@ class Runner:
             "version": lookups.LEGACY if is_native or run.header else None,
             "arguments": arguments,
             "path_names": list(operation.path_names),
+            "query_names": sorted(operation.query),
             "optional": step.optional,
             "save": step.save,
         }
