@@ -59,6 +59,11 @@ class ToleratedDifferences(unittest.TestCase):
         self.assertEqual((tolerated, rest), (found[:1], found[1:]))
         self.assertEqual(tolerances.unused(), [])
 
+    def test_only_added_means_absent_natively(self) -> None:
+        tolerances = Tolerances([Tolerance("*", "*", "/value/a", "because", only_added=True)])
+        found = [Difference("/value/a", 1, 2), Difference("/value/a", ABSENT, 2)]
+        self.assertEqual(tolerances.split("c", "o", found), (found[1:], found[:1]))
+
     def test_an_entry_for_another_client_is_unused(self) -> None:
         tolerances = Tolerances([Tolerance("node-*", "*", "/**", "because")])
         found = [Difference("/value", 1, 2)]

@@ -52,19 +52,24 @@ def escaped(key: str) -> str:
 
 @dataclass
 class Tolerance:
-    """A difference that is right, and why. `*` in the pointer is one segment, `**` any number of them."""
+    """A difference that is right, and why. `*` in the pointer is one segment, `**` any number of them.
+
+    With `only_added` it is right only where the native answer has nothing at all: what has another value differs still.
+    """
 
     client: str
     operation: str
     pointer: str
     reason: str
+    only_added: bool = False
     uses: int = field(default=0, compare=False)
 
-    def covers(self, client: str, operation: str, pointer: str) -> bool:
+    def covers(self, client: str, operation: str, difference: Difference) -> bool:
         return (
             fnmatch.fnmatchcase(client, self.client)
             and fnmatch.fnmatchcase(operation, self.operation)
-            and re.fullmatch(pattern(self.pointer), pointer) is not None
+            and re.fullmatch(pattern(self.pointer), difference.pointer) is not None
+            and (difference.native is ABSENT or not self.only_added)
         )
 
 
@@ -84,7 +89,7 @@ class Tolerances:
         tolerated: list[Difference] = []
         rest: list[Difference] = []
         for difference in found:
-            covering = [entry for entry in self.entries if entry.covers(client, operation, difference.pointer)]
+            covering = [entry for entry in self.entries if entry.covers(client, operation, difference)]
             for entry in covering:
                 entry.uses += 1
             (tolerated if covering else rest).append(difference)
@@ -96,10 +101,12 @@ class Tolerances:
 
 def load_tolerances(file: Path = TOLERATED) -> Tolerances:
     """Raises ValueError on an entry with a missing, empty or unknown key."""
+    required = {"client", "operation", "pointer", "reason"}
     entries = []
     for table in tomllib.loads(file.read_text()).get("tolerated", []):
-        keys = {"client", "operation", "pointer", "reason"}
-        if set(table) != keys or not all(isinstance(table[key], str) and table[key].strip() for key in keys):
-            raise ValueError(f"{file.name}: an entry has exactly {', '.join(sorted(keys))}, none empty: {table}")
+        is_complete = all(isinstance(table.get(key), str) and table[key].strip() for key in required)
+        if not is_complete or set(table) - required - {"only_added"}:
+            keys = ", ".join(sorted(required))
+            raise ValueError(f"{file.name}: an entry has {keys}, none empty, and only_added if need be: {table}")
         entries.append(Tolerance(**table))
     return Tolerances(entries)

@@ -55,8 +55,8 @@ class Runner:
         self.client, self.worker, self.sides, self.cases = client, worker, sides, cases
         self.operations, self.tolerances = operations, tolerances
         self.supported: set[str] = set()
-        # Differences in state that were tolerated stay there; they are not counted again at every later call.
-        self.known: list[Difference] = []
+        # Where the states differ and may: looked over until the scenario ends, and then both sides start afresh.
+        self.known: set[str] = set()
         self.stale = False
 
     def describe(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Runner:
 
     def restart(self) -> None:
         self.sides.start()
-        self.known, self.stale = [], False
+        self.known, self.stale = set(), False
 
     def run(self, run: Run) -> Iterator[Result]:
         """The results of one scenario, one for each step, and one more when its end shows a changed state."""
@@ -77,7 +77,7 @@ class Runner:
         if missing:
             yield Result(self.client, missing[0], run.name, "skipped", note="this SDK version has no such operation")
             return
-        if self.stale:
+        if self.stale or self.known:
             self.restart()
         try:
             steps = self.prepared(run.scenario)
@@ -146,12 +146,14 @@ class Runner:
         if native == behind:
             return []
         return [
-            item for item in differences(json.loads(native), json.loads(behind), "/state") if item not in self.known
+            item
+            for item in differences(json.loads(native), json.loads(behind), "/state")
+            if item.pointer not in self.known
         ]
 
     def judged(self, run: Run, operation: str, found: list[Difference], note: str = "") -> Result:
         tolerated, rest = self.tolerances.split(self.client, operation, found)
-        self.known += [item for item in tolerated if item.pointer.startswith("/state")]
+        self.known |= {item.pointer for item in tolerated if item.pointer.startswith("/state")}
         if any(item.pointer.startswith("/state") for item in rest):
             self.stale = True
         status = "different" if rest or (note and operation != "state") else "tolerated" if tolerated else "equal"
