@@ -203,7 +203,7 @@ fn disclosable(rule: &Rule) -> String {
     }
     match rule.calls {
         Calls::Coded(CodedFlow::TargetMetadata) => {
-            lines.push("  approximated /data: always".to_owned())
+            lines.push("  approximated /data: always".to_owned());
         }
         Calls::Coded(CodedFlow::EventLogs) => {
             lines.push("  dropped /data/*/event/total_records and the other lists: when a read of the logs fails".to_owned());

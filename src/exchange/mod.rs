@@ -308,9 +308,9 @@ async fn drive<U: Upstream>(
             Progress::Ask(questions) => {
                 for question in questions {
                     if question.urgent {
-                        waiting.push_front(question)
+                        waiting.push_front(question);
                     } else {
-                        waiting.push_back(question)
+                        waiting.push_back(question);
                     }
                 }
             }

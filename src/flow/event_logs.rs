@@ -107,7 +107,7 @@ impl EventLogsFlow {
         let mut questions = Vec::new();
         for (kind, (name, _)) in LISTS.iter().enumerate() {
             if data.present(name).is_some() {
-                questions.push(self.ask(id + 1 + kind, &format!("{path}/{name}"))?);
+                questions.push(self.ask(id + 2 + kind, &format!("{path}/{name}"))?);
             } else if let Some(list) =
                 self.events.get_mut(place).and_then(|event| event.lists.get_mut(kind))
             {

@@ -147,7 +147,7 @@ impl SingleFlow {
             }
         }
         for accept in &rule.accept {
-            let value = body.present(&accept.field).and_then(|value| value.as_string());
+            let value = body.present(&accept.field).and_then(super::super::json::Text::as_string);
             if !value.is_some_and(|value| accept.values.iter().any(|accepted| *accepted == value)) {
                 self.report.took("accept.err_unsupported");
                 let message = format!(

@@ -36,7 +36,7 @@ impl Lens for BulkResync {
         let Some(resync) = body.remove("resync") else { return Ok(()) };
         match resync.as_boolean() {
             Some(true) if body.present("resync_mode").is_some() => {
-                report.took("bulk_resync.up.explicit_wins")
+                report.took("bulk_resync.up.explicit_wins");
             }
             Some(true) => {
                 report.took("bulk_resync.up.rebuild");

@@ -7,7 +7,7 @@
 use super::{Disclosable, Lens};
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
-use crate::json::{Object, Text};
+use crate::json::Object;
 
 /// The lens; it stands on the resource itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,7 +72,7 @@ impl Lens for OrganizationSignOn {
             }
         }
         for key in READABLE {
-            if let Some(value) = current.present(key).map(Text::clone).filter(|_| !body.has(key)) {
+            if let Some(value) = current.present(key).cloned().filter(|_| !body.has(key)) {
                 report.took("organization_sign_on.up.kept");
                 body.set(key, value);
             }
