@@ -1,5 +1,12 @@
 //! The README is true: its tables are those of the program, and its commands work as they stand.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, helpers of tests included"
+)]
+
 mod blocks;
 mod commands;
 mod place;
