@@ -127,7 +127,6 @@ class Sides:
             self.servers.pop().stop()
 
     def __enter__(self) -> Sides:
-        self.start()
         return self
 
     def __exit__(self, kind: type | None, raised: BaseException | None, trace: TracebackType | None) -> None:
