@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use polytomic_shim::admin::Status;
@@ -13,7 +14,7 @@ use polytomic_shim::cli::{
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::rules::Rules;
-use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
+use polytomic_shim::server::{self, Ending, Listeners, Live, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
 use polytomic_shim::{check, demo, explain, telemetry};
@@ -100,7 +101,8 @@ async fn stages(
     listening(listeners.addresses().map_err(text)?.0);
     let handler = Translator::new(client, rules, settings, status.metrics.clone());
     status.readiness.ready();
-    let ending = server::serve(settings, listeners, handler, status, stop).await;
+    let live = Arc::new(Live::new(settings.clone()));
+    let ending = server::serve(live, listeners, handler, status, stop).await;
     Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
-use super::{Bounds, Choice, Exchange, Outcome, request_path};
-use crate::failure::Failure;
+use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
+use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
 use crate::message::{
     LEGACY_VERSION, LegacyRequest, Origins, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
@@ -24,7 +24,7 @@ use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rules::{CallerKind, Rules};
-use crate::server::{Handler, answer};
+use crate::server::{COME_AGAIN, Gate, Handler, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
@@ -42,6 +42,8 @@ pub struct Translator {
     upstream_timeout: Duration,
     deadline: Duration,
     shim_headers: bool,
+    max_translations: usize,
+    translations: Gate,
 }
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
@@ -57,6 +59,7 @@ impl Translator {
     ) -> Self {
         Self {
             exchange: Exchange::new(client, rules, Bounds::from(settings))
+                .with_ceilings(Ceilings::from(settings))
                 .with_metrics(metrics.clone()),
             metrics,
             default_version: settings.default_version.clone(),
@@ -68,6 +71,8 @@ impl Translator {
             upstream_timeout: settings.upstream_timeout,
             deadline: settings.deadline,
             shim_headers: settings.shim_headers,
+            max_translations: settings.max_translations,
+            translations: Gate::default(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Translator {
         if candidates.is_empty() {
             return self.pass(request).await;
         }
+        let pass = self.translations.enter(self.max_translations).ok_or_else(busy)?;
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts);
         let front = Front::of(arrival.clone(), &parts.headers, &self.trusted_proxies);
@@ -88,11 +94,14 @@ impl Translator {
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
         let request = self.read(&parts, body, &front).await?;
-        match self.exchange.translate(chosen, request, &envelope).await {
-            Some(outcome) => Ok(self.finish(outcome, &front)),
+        let mut response = match self.exchange.translate(chosen, request, &envelope).await {
+            Some(outcome) => self.finish(outcome, &front),
             // Only reads come here, and they have no body that would be lost.
-            None => self.pass_again(&envelope, &parts, &front).await,
-        }
+            None => self.pass_again(&envelope, &parts, &front).await?,
+        };
+        // What the answer takes in memory is taken until the client has it.
+        response.body_mut().set_pass(pass);
+        Ok(response)
     }
 
     /// Forwards a legacy request that no rule is for. Only its version changes on the way up; on
@@ -275,6 +284,22 @@ impl Handler for Translator {
             })
         };
         result.unwrap_or_else(|failure| answer(&failure))
+    }
+}
+
+fn busy() -> Failure {
+    let message =
+        "The shim translates as many requests at once as it may. Nothing was sent; try again soon.";
+    Failure::new(Key::TooManyTranslations, message).retry_after(COME_AGAIN)
+}
+
+impl From<&Settings> for Ceilings {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            max_waiting: settings.max_waiting,
+            caller_max_waiting: settings.caller_max_waiting,
+            max_calls: settings.max_calls,
+        }
     }
 }
 

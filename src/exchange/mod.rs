@@ -32,6 +32,8 @@ use crate::upstream::{Envelope, Upstream};
 pub use handler::Translator;
 pub use request_path::check as check_path;
 
+pub use limits::Ceilings;
+
 use limits::Limits;
 use session::{Patience, Session};
 
@@ -126,6 +128,13 @@ impl<U: Upstream> Exchange<U> {
             idempotency_key: || uuid::Uuid::new_v4().to_string(),
             bounds,
         }
+    }
+
+    /// The same, refusing what is over `ceilings`.
+    #[must_use]
+    pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
+        self.limits = self.limits.with_ceilings(ceilings);
+        self
     }
 
     /// The same, counting in `metrics`.

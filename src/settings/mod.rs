@@ -61,6 +61,22 @@ table::settings! {
     connect_timeout: Duration = "5s", "DURATION", values::duration;
     /// Longest time that a whole translated request may take, all its upstream calls included.
     deadline: Duration = "10m", "DURATION", values::duration;
+    /// Longest time from connecting, or from the last answer, to the end of a request's head. Ends idle connections, so keep it above the idle times of clients.
+    header_timeout: Duration = "75s", "DURATION", values::duration;
+    /// Longest time that a client may take nothing of an answer that is ready for it.
+    write_timeout: Duration = "60s", "DURATION", values::duration;
+    /// Largest address and headers of a request together, each header counted with 32 bytes more.
+    max_header_size: usize = "64KiB", "SIZE", values::head_size;
+    /// Most connections of clients at once; further ones are answered with 503 and closed.
+    max_connections: usize = "10000", "COUNT", values::count;
+    /// Most requests that are translated at once; further ones are answered with 503. Passthrough has no limit.
+    max_translations: usize = "1024", "COUNT", values::count;
+    /// Most upstream calls that wait for their turn at once; a request that would begin with one more is answered with 503.
+    max_waiting: usize = "4096", "COUNT", values::count;
+    /// Most upstream calls of one caller that wait for their turn at once, likewise.
+    caller_max_waiting: usize = "1024", "COUNT", values::count;
+    /// Most upstream calls that one request may take; one that needs more is an error.
+    max_calls: usize = "100000", "COUNT", values::count;
     /// Upstream calls that one request may have under way at once.
     concurrency: usize = "16", "COUNT", values::count;
     /// Upstream calls that all translated requests of one caller may have under way at once.

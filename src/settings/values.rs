@@ -135,6 +135,16 @@ pub(super) fn size(text: &str) -> Result<usize, Problem> {
     })
 }
 
+/// A number of bytes from 1 KiB to 256 KiB: what the protocols carry without being asked twice.
+pub(super) fn head_size(text: &str) -> Result<usize, Problem> {
+    let size = size(text)?;
+    if !(1 << 10..=256 << 10).contains(&size) {
+        let hint = "write a size from 1KiB to 256KiB";
+        return Err(Problem::new(format!("`{text}` is no sensible size of a head"), hint));
+    }
+    Ok(size)
+}
+
 /// A time of at least a millisecond and at most 30 days, such as `250ms`.
 pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
     let duration = duration_or_none(text)?;

@@ -7,5 +7,5 @@ mod metrics;
 
 pub use account::{Account, Ending, Meters, StatusClass};
 pub use histogram::Histogram;
-pub use log::start;
+pub use log::{ALWAYS, start};
 pub use metrics::{CONTENT_TYPE, Limit, Metrics};

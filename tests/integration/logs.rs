@@ -30,6 +30,17 @@ async fn credentials_and_queries_are_logged_at_no_level() {
 }
 
 #[tokio::test]
+async fn the_addresses_are_told_at_every_level() {
+    for level in ["error", "warn", "debug"] {
+        // Starting reads both addresses from the first line.
+        let shim = Process::start("http://127.0.0.1:1", &["--log-level", level]);
+        raw(shim.address, REQUEST).await;
+        let log = shim.end().await;
+        assert_eq!(log.contains("draining"), level == "debug", "{log}");
+    }
+}
+
+#[tokio::test]
 async fn json_lines_have_the_same_fields() {
     let upstream = Upstream::start(|_| answer(418, &[], "")).await;
     let shim = Process::start(&upstream.origin, &["--log-format", "json"]);

@@ -13,6 +13,7 @@ mod destination;
 mod failures;
 mod headers;
 mod life_cycle;
+mod limits;
 mod logs;
 mod memory;
 mod metrics;
