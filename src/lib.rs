@@ -5,6 +5,7 @@ pub mod caller;
 pub mod check;
 pub mod cli;
 pub mod contract;
+pub mod coverage;
 pub mod disclosure;
 pub mod emulator;
 pub mod exchange;

@@ -17,10 +17,14 @@ use http::Method;
 use include_dir::{Dir, include_dir};
 
 pub use finding::Finding;
+pub(crate) use finding::nearest;
 
 use crate::lens::Lens;
 use path::Path;
 use template::{Bindings, Template};
+
+/// The list of differences that nothing closes, which stands beside the rules.
+const WAIVERS: &str = "waivers.toml";
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
 
@@ -298,10 +302,17 @@ impl Candidates {
     }
 }
 
+/// Whether a file of a rules folder is a rule: every TOML file is, but for the list of differences
+/// that no rule closes.
+fn is_rule(path: &FilePath) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+        && path.file_name().is_none_or(|name| name != WAIVERS)
+}
+
 fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {
     for file in folder.files() {
         let path = file.path().to_string_lossy().into_owned();
-        if let (true, Some(text)) = (path.ends_with(".toml"), file.contents_utf8()) {
+        if let (true, Some(text)) = (is_rule(file.path()), file.contents_utf8()) {
             files.push((path, text.to_owned()));
         }
     }
@@ -326,7 +337,7 @@ fn read_folder(
         let path = entry.map_err(|error| unreadable(folder, error))?.path();
         if path.is_dir() {
             read_folder(root, &path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if is_rule(&path) {
             let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             files.push((name, text));
