@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::rules::{Finding, Rules};
+use crate::rules::{Finding, Options, Rules};
 use crate::settings::Settings;
 
 /// Checks what `serve` would load; gives what was found good, as lines for a person.
@@ -10,7 +10,8 @@ use crate::settings::Settings;
 /// # Errors
 /// Every finding, as text for a person.
 pub fn run(settings: &Settings) -> Result<String, String> {
-    let rules = Rules::load(settings.rules.as_deref()).map_err(describe)?;
+    let rules =
+        Rules::load(settings.rules.as_deref(), Options::from(settings)).map_err(describe)?;
     let source = settings
         .rules
         .as_ref()

@@ -17,7 +17,7 @@ use crate::exchange::{Bounds, Choice, Exchange, Outcome};
 use crate::failure::{Failure, Key};
 use crate::lens::Disclosable;
 use crate::message::{LegacyRequest, UPSTREAM_VERSION, UpstreamRequest, UpstreamResponse};
-use crate::rules::{CallerKind, Calls, Rule, Rules};
+use crate::rules::{CallerKind, Calls, CodedFlow, Options, Rule, Rules};
 use crate::settings::Settings;
 use crate::upstream::{Envelope, Upstream};
 
@@ -39,7 +39,8 @@ pub struct Question {
 /// # Errors
 /// Rules that do not load, or a target without a path.
 pub async fn run(settings: &Settings, question: &Question) -> Result<String, String> {
-    let rules = Rules::load(settings.rules.as_deref()).map_err(crate::check::describe)?;
+    let rules = Rules::load(settings.rules.as_deref(), Options::from(settings))
+        .map_err(crate::check::describe)?;
     let target = question
         .target
         .path_and_query()
@@ -79,8 +80,7 @@ async fn explain(
         Envelope { headers, deadline: tokio::time::Instant::now() + Duration::from_secs(60) };
     let candidates = exchange.candidates(&question.method, target.path());
     let body = question.body.clone().unwrap_or_default();
-    let request =
-        LegacyRequest { method: question.method.clone(), target, headers: HeaderMap::new(), body };
+    let request = LegacyRequest { method: question.method.clone(), target, body, origins: None };
     let mut text = String::new();
     match exchange.choose(candidates, &envelope).await {
         Ok(Choice::Forward) => {
@@ -142,12 +142,23 @@ fn remark(call: &UpstreamRequest) -> &'static str {
 
 /// What is repeated as often as upstream's answers make it.
 fn repeated(rule: &Rule, settings: &Settings) -> String {
-    let Calls::Collect(collect) = &rule.calls else { return String::new() };
-    let next = collect.next.source();
-    let mut text = format!(
-        "  … page by page with {}={next}, until there is none; at most {} pages\n",
-        collect.token_query, settings.max_pages
-    );
+    let Calls::Collect(collect) = &rule.calls else {
+        return match rule.calls {
+            Calls::Coded(CodedFlow::EventLogs) => {
+                "  … and for each event without its record logs, the index of its execution's logs and each type in it\n".to_owned()
+            }
+            _ => String::new(),
+        };
+    };
+    let mut text = String::new();
+    if let Some(pages) = &collect.pages {
+        let next = pages.next.source();
+        let _ = writeln!(
+            text,
+            "  … page by page with {}={next}, until there is none; at most {} pages",
+            pages.token, settings.max_pages
+        );
+    }
     if let Some((path, _)) = &collect.complete {
         let _ = writeln!(
             text,
@@ -171,7 +182,7 @@ fn disclosable(rule: &Rule) -> String {
     let base = rule.resource.source().trim_start_matches('$').replace('.', "/");
     let base = match &rule.calls {
         Calls::Collect(collect) => format!("/{}/*", collect.items),
-        Calls::Single(_) => base,
+        Calls::Single(_) | Calls::Coded(_) => base,
     };
     let lenses = rule.lenses.iter().chain(&rule.envelope_lenses);
     let line = |own: Disclosable| {
@@ -189,6 +200,15 @@ fn disclosable(rule: &Rule) -> String {
             )
         };
         lines.extend(follow.synthesized.iter().map(line));
+    }
+    match rule.calls {
+        Calls::Coded(CodedFlow::TargetMetadata) => {
+            lines.push("  approximated /data: always".to_owned());
+        }
+        Calls::Coded(CodedFlow::EventLogs) => {
+            lines.push("  dropped /data/*/event/total_records and the other lists: when a read of the logs fails".to_owned());
+        }
+        _ => {}
     }
     match lines.is_empty() {
         true => "disclosed: nothing\n".to_owned(),

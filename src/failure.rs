@@ -77,6 +77,8 @@ keys! {
     ScheduleConflict 422 Caller "shim.schedule_conflict";
     /// A user's email cannot be changed through the singular route of 2025-09-18.
     EmailFixed 422 Caller "shim.email_fixed";
+    /// The update would remove the organization's OIDC client, which cannot be read back.
+    OidcWouldBeLost 422 Caller "shim.oidc_would_be_lost";
     /// The shim has a defect; the request id is in its log.
     Internal 500 Shim "shim.internal";
     /// Upstream could not be reached.

@@ -6,6 +6,7 @@ pub mod check;
 pub mod cli;
 pub mod contract;
 pub mod coverage;
+pub mod demo;
 pub mod disclosure;
 pub mod emulator;
 pub mod exchange;

@@ -1,31 +1,37 @@
 //! The command line entry point: stages only, each explained where it is defined.
 
+use std::fmt::Display;
+use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
 use polytomic_shim::admin::Readiness;
-use polytomic_shim::check;
-use polytomic_shim::cli::{Cli, Command, Flags, TableFormat, healthcheck, question};
+use polytomic_shim::cli::{
+    Cli, Command, EmulatorArguments, Flags, TableFormat, healthcheck, question,
+};
+use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
-use polytomic_shim::explain;
 use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
 use polytomic_shim::settings::{self, Settings};
-use polytomic_shim::telemetry;
 use polytomic_shim::upstream::UpstreamClient;
+use polytomic_shim::{check, demo, explain, telemetry};
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
     let outcome = match command.unwrap_or(Command::Serve(Flags::default())) {
         Command::Serve(more) => load(flags.and(more)).and_then(serve),
+        Command::Demo(more) => load(flags.and(more)).and_then(demo),
+        Command::Emulator(arguments) => emulator(arguments),
         Command::Check(more) => load(flags.and(more)).and_then(|settings| {
-            println!("{}", check::run(&settings)?);
+            show(&format!("{}\n", check::run(&settings)?));
             Ok(ExitCode::SUCCESS)
         }),
         Command::Explain(asked) => {
             let question = question(&asked);
             load(flags.and(asked.flags)).and_then(|settings| {
-                println!("{}", block_on(explain::run(&settings, &question?))??);
+                show(&format!("{}\n", block_on(explain::run(&settings, &question?))??));
                 Ok(ExitCode::SUCCESS)
             })
         }
@@ -33,7 +39,7 @@ fn main() -> ExitCode {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),
         Command::Settings { format: TableFormat::Markdown } => {
-            print!("{}", settings::markdown());
+            show(&settings::markdown());
             Ok(ExitCode::SUCCESS)
         }
     };
@@ -48,25 +54,71 @@ fn load(flags: Flags) -> Result<Settings, String> {
         .map_err(|mistakes| mistakes.to_string())
 }
 
-/// The stages of serving, in their order.
 fn serve(settings: Settings) -> Result<ExitCode, String> {
     telemetry::start(settings.log_level, settings.log_format);
-    let ending = block_on(async {
-        let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
-        let readiness = Readiness::default();
-        let rules = Rules::load(settings.rules.as_deref()).map_err(check::describe)?;
-        let client = UpstreamClient::new(&settings).map_err(|error| error.to_string())?;
-        let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
-        listeners.announce(&settings, client.roots());
-        let handler = Translator::new(client, rules, &settings);
-        readiness.ready();
-        Ok::<_, String>(server::serve(&settings, listeners, handler, readiness, stop).await)
-    })??;
+    block_on(stages(&settings, |_| {}))?
+}
+
+/// Serves in front of an emulator of its own.
+fn demo(mut settings: Settings) -> Result<ExitCode, String> {
+    telemetry::start(settings.log_level, settings.log_format);
+    block_on(async {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
+        settings.upstream = upstream.origin()?;
+        stages(&settings, |shim| show(&demo::instructions(shim, upstream.address))).await
+    })?
+}
+
+/// Serves the emulator alone.
+fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
+    let EmulatorArguments { listen, latency, model_syncs } = arguments;
+    block_on(async {
+        let stop = stop_signals().map_err(text)?;
+        let emulator =
+            Emulator::with_options(Options { latency, model_syncs, ..Options::default() });
+        let upstream = demo::Upstream::start(listen, emulator).await.map_err(text)?;
+        show(&format!("emulator   http://{}\n\nKeys:\n{}", upstream.address, demo::keys()));
+        upstream.until(stop).await.map_err(text)?;
+        Ok(ExitCode::SUCCESS)
+    })?
+}
+
+/// The stages of serving, in their order. `listening` gets the address for clients once it is known.
+async fn stages(
+    settings: &Settings,
+    listening: impl FnOnce(SocketAddr),
+) -> Result<ExitCode, String> {
+    let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let readiness = Readiness::default();
+    let rules =
+        Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(settings))
+            .map_err(check::describe)?;
+    let client = UpstreamClient::new(settings).map_err(text)?;
+    let listeners = Listeners::bind(settings).await.map_err(text)?;
+    listeners.announce(settings, client.roots());
+    listening(listeners.addresses().map_err(text)?.0);
+    let handler = Translator::new(client, rules, settings);
+    readiness.ready();
+    let ending = server::serve(settings, listeners, handler, readiness, stop).await;
     Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // A name look-up that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    Ok(output)
+}
+
+/// Prints to standard output. A reader that has left (`| head`) is no reason to fail.
+fn show(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
 }

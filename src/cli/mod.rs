@@ -6,12 +6,16 @@ mod explain;
 mod flags;
 pub mod healthcheck;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use explain::question;
 pub use flags::Flags;
+
+use crate::settings;
 
 /// Lets unmodified clients of Polytomic's REST API 2024-02-08 work against 2025-09-18.
 #[derive(Parser)]
@@ -40,6 +44,14 @@ pub enum Command {
     /// Run the proxy until SIGTERM or SIGINT.
     #[command(after_help = SERVE_EXAMPLES, after_long_help = SERVE_EXAMPLES)]
     Serve(Flags),
+    /// Run a shim and an emulated upstream in one process, and print what to try.
+    ///
+    /// Takes the settings of `serve`; `upstream` is the emulator, whatever is configured.
+    #[command(after_help = DEMO_EXAMPLES, after_long_help = DEMO_EXAMPLES)]
+    Demo(Flags),
+    /// Run the emulated upstream alone: both versions of the API, with the demo's data.
+    #[command(after_help = EMULATOR_EXAMPLES, after_long_help = EMULATOR_EXAMPLES)]
+    Emulator(EmulatorArguments),
     /// Check settings and rules, and report everything that is wrong with them: exits with 0 or 1.
     Check(Flags),
     /// Show what would happen to a legacy request, without sending anything.
@@ -62,6 +74,16 @@ Examples:
   polytomic-shim serve --listen 0.0.0.0:8080 --admin 0.0.0.0:8081
   polytomic-shim serve --upstream https://polytomic.internal --upstream-ca ca.pem
   SHIM_CALLER_KIND=partner polytomic-shim serve";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim demo
+  polytomic-shim demo --listen 127.0.0.1:0 --admin 127.0.0.1:0";
+
+const EMULATOR_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim emulator
+  polytomic-shim emulator --listen 127.0.0.1:9090 --latency 20ms --model-syncs 500";
 
 /// The arguments of `explain`.
 #[derive(Args)]
@@ -92,6 +114,20 @@ Examples:
   polytomic-shim healthcheck
   polytomic-shim healthcheck --admin 127.0.0.1:9000
   HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
+
+/// How the emulator runs.
+#[derive(Args)]
+pub struct EmulatorArguments {
+    /// Where it listens; port 0 picks a free port, which is printed.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// How long it waits before each answer.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = settings::duration)]
+    pub latency: Duration,
+    /// How many model syncs organization A has, at least 20.
+    #[arg(long, value_name = "COUNT", default_value_t = 120)]
+    pub model_syncs: usize,
+}
 
 /// How the table of settings is printed.
 #[derive(Clone, Copy, ValueEnum)]

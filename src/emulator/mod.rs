@@ -18,7 +18,8 @@
 //!   `/api/me` says `is_organization`, singular routes are open, plural ones refused.
 //! - Sharing a connection is for the owner's own credentials too, not for partners only; listing
 //!   what is shared has a plural route and a singular one, each refused to the other's callers.
-//! - Canceling an execution that has begun makes it `canceling`, canceling it again `canceled`.
+//! - Canceling an execution that has begun makes it `canceling`; canceling it by its id again is
+//!   refused, canceling whatever a sync has under way once more makes it `canceled`.
 //! - An idempotency key replays refusals as well; a refused write moves neither clock nor ids.
 //! - Log files are a 302 to another origin in both versions.
 //! - Native legacy writes out what its structures always have: `override_fields[].source` (empty),

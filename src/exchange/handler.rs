@@ -8,7 +8,7 @@ use http::header::{
     IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use super::{Bounds, Choice, Exchange, Outcome, request_path};
 use crate::failure::Failure;
 use crate::flow::error_answer;
 use crate::message::{
-    LEGACY_VERSION, LegacyRequest, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
+    LEGACY_VERSION, LegacyRequest, Origins, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
 };
 use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
@@ -77,7 +77,7 @@ impl Translator {
             Ok(Choice::Translate(chosen)) => chosen,
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
-        let request = self.read(&parts, body).await?;
+        let request = self.read(&parts, body, &front).await?;
         match self.exchange.translate(chosen, request, &envelope).await {
             Some(outcome) => Ok(self.finish(outcome, &front)),
             // Only reads come here, and they have no body that would be lost.
@@ -101,7 +101,7 @@ impl Translator {
             HeaderName::from_static(VERSION_HEADER),
             HeaderValue::from_static(LEGACY_VERSION),
         );
-        location::rewrite(headers, &self.upstream, &front, self.public_url.as_ref());
+        location::rewrite(headers, || self.origins(&front));
         Ok(response)
     }
 
@@ -132,7 +132,7 @@ impl Translator {
             HeaderName::from_static(VERSION_HEADER),
             HeaderValue::from_static(LEGACY_VERSION),
         );
-        location::rewrite(headers, &self.upstream, front, self.public_url.as_ref());
+        location::rewrite(headers, || self.origins(front));
         Ok(response)
     }
 
@@ -174,14 +174,24 @@ impl Translator {
         Envelope { headers, deadline: Instant::now() + self.deadline }
     }
 
-    async fn read(&self, parts: &Parts, body: Incoming) -> Result<LegacyRequest, Failure> {
+    async fn read(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        front: &Front,
+    ) -> Result<LegacyRequest, Failure> {
         let target = passthrough::target(parts)?;
         let limit = self.max_request_body;
         let body = read_request(body, limit, self.request_timeout).await?;
         let encodings = parts.headers.get_all(CONTENT_ENCODING);
         let body =
             decode_body(encodings, body, limit).await.map_err(|error| error.of_request(limit))?;
-        Ok(LegacyRequest { method: parts.method.clone(), target, headers: HeaderMap::new(), body })
+        let origins = self.origins(front);
+        Ok(LegacyRequest { method: parts.method.clone(), target, body, origins })
+    }
+
+    fn origins(&self, front: &Front) -> Option<Origins> {
+        front.origins(&self.upstream, self.public_url.as_ref())
     }
 
     fn finish(&self, outcome: Outcome, front: &Front) -> Response<Body> {
@@ -205,7 +215,7 @@ impl Translator {
                 headers.remove(name);
             }
         }
-        location::rewrite(headers, &self.upstream, front, self.public_url.as_ref());
+        location::rewrite(headers, || self.origins(front));
         response
     }
 }

@@ -3,6 +3,7 @@
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 
+use crate::message::Origins;
 use crate::passthrough::Arrival;
 use crate::settings::{Network, Origin};
 
@@ -26,10 +27,13 @@ impl Front {
         Self { arrival, forwarded }
     }
 
-    fn origin(&self, public: Option<&Origin>) -> Option<String> {
-        if let Some(public) = public {
-            return Some(public.to_string());
-        }
+    /// Upstream's origin and the one that the client used; none where nothing tells.
+    pub(super) fn origins(&self, upstream: &Origin, public: Option<&Origin>) -> Option<Origins> {
+        let client = public.map(ToString::to_string).or_else(|| self.origin())?;
+        Some(Origins { upstream: upstream.to_string(), client })
+    }
+
+    fn origin(&self) -> Option<String> {
         let tls = self.arrival.peer.is_some_and(|peer| peer.tls);
         let (scheme, host) = self.forwarded.clone().unwrap_or_default();
         let text = |value: &HeaderValue| {
@@ -52,42 +56,12 @@ impl Front {
 }
 
 /// Rewrites a `Location` whose origin is upstream's; relative ones and other origins stay.
-pub(super) fn rewrite(
-    headers: &mut HeaderMap,
-    upstream: &Origin,
-    front: &Front,
-    public: Option<&Origin>,
-) {
+pub(super) fn rewrite(headers: &mut HeaderMap, origins: impl FnOnce() -> Option<Origins>) {
     let Some(location) = headers.get(LOCATION).and_then(|value| value.to_str().ok()) else {
         return;
     };
-    let Some(rest) = below(location, &upstream.to_string()) else { return };
-    let Some(origin) = front.origin(public) else { return };
-    if let Ok(value) = HeaderValue::try_from(format!("{origin}{rest}")) {
+    let Some(rewritten) = origins().and_then(|origins| origins.rewrite(location)) else { return };
+    if let Ok(value) = HeaderValue::try_from(rewritten) {
         headers.insert(LOCATION, value);
-    }
-}
-
-/// What follows the origin, if `address` is below it.
-fn below<'l>(address: &'l str, origin: &str) -> Option<&'l str> {
-    let origin = origin.trim_end_matches('/');
-    let (start, rest) = address.split_at_checked(origin.len())?;
-    let ends = rest.is_empty() || rest.starts_with(['/', '?', '#']);
-    (start.eq_ignore_ascii_case(origin) && ends).then_some(rest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_upstream_origin_is_replaced() {
-        assert_eq!(
-            below("https://app.polytomic.com/api/x?y", "https://app.polytomic.com"),
-            Some("/api/x?y")
-        );
-        assert_eq!(below("HTTPS://APP.polytomic.com", "https://app.polytomic.com"), Some(""));
-        assert_eq!(below("https://app.polytomic.com.evil/api", "https://app.polytomic.com"), None);
-        assert_eq!(below("/api/x", "https://app.polytomic.com"), None);
     }
 }

@@ -24,7 +24,7 @@ use crate::flow::{self, Flow, Job, Progress, Question};
 use crate::message::{LEGACY_VERSION, LegacyRequest, LegacyResponse, VERSION_HEADER};
 use crate::reply::reply;
 use crate::rules::template::{Bindings, decoded};
-use crate::rules::{CallerKind, Calls, Candidates, Rule, Rules};
+use crate::rules::{CallerKind, Calls, Candidates, CodedFlow, Rule, Rules};
 use crate::upstream::{Envelope, Upstream};
 
 pub use handler::Translator;
@@ -264,8 +264,8 @@ impl<U: Upstream> Exchange<U> {
         let session = self.session(envelope, chosen.fingerprint);
         let Chosen { rule, bindings, calls, .. } = chosen;
         let patience = match rule.calls {
-            Calls::Collect(_) => Patience::WaitsAsTold,
-            Calls::Single(_) => Patience::HandsOn,
+            Calls::Collect(_) | Calls::Coded(CodedFlow::EventLogs) => Patience::WaitsAsTold,
+            Calls::Single(_) | Calls::Coded(CodedFlow::TargetMetadata) => Patience::HandsOn,
         };
         let job = Job {
             rule: rule.clone(),
@@ -308,9 +308,9 @@ async fn drive<U: Upstream>(
             Progress::Ask(questions) => {
                 for question in questions {
                     if question.urgent {
-                        waiting.push_front(question)
+                        waiting.push_front(question);
                     } else {
-                        waiting.push_back(question)
+                        waiting.push_back(question);
                     }
                 }
             }

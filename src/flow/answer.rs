@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 
+use super::Job;
 use crate::disclosure::Report;
 use crate::failure::Failure;
 use crate::json::{self, Object, Text};
@@ -20,11 +21,14 @@ use crate::rules::Rule;
 /// The legacy answer for a 2xx: lenses run in reverse, first on each resource, then on the
 /// envelope.
 pub(super) fn success_answer(
-    rule: &Rule,
+    job: &Job,
     answer: UpstreamResponse,
     report: &mut Report,
 ) -> Result<LegacyResponse, Failure> {
-    if answer.body.is_empty() || (rule.lenses.is_empty() && rule.envelope_lenses.is_empty()) {
+    let rule = &*job.rule;
+    let nothing =
+        rule.lenses.is_empty() && rule.envelope_lenses.is_empty() && rule.addresses.is_empty();
+    if answer.body.is_empty() || nothing {
         return Ok(LegacyResponse {
             status: answer.status,
             headers: strip_validators(answer.headers),
@@ -39,12 +43,23 @@ pub(super) fn success_answer(
         result
     };
     let text = rule.resource.edit(text, &mut |resource, pointer| down(resource, pointer))?;
+    let text = with_client_addresses(job, text)?;
     let mut envelope = text.into_object().ok_or_else(|| invalid("", "an object"))?;
     for lens in rule.envelope_lenses.iter().rev() {
         lens.down(&mut envelope, report)?;
     }
     let body = Bytes::from(envelope.to_text().as_text().to_owned());
     Ok(LegacyResponse { status: answer.status, headers: strip_validators(answer.headers), body })
+}
+
+/// Addresses of upstream become the client's: it must not be led around the shim.
+fn with_client_addresses<'a>(job: &Job, text: Text<'a>) -> Result<Text<'a>, Failure> {
+    let Some(origins) = &job.request.origins else { return Ok(text) };
+    let mut rewrite = |address: Text<'a>, _: &str| {
+        let rewritten = address.as_string().and_then(|address| origins.rewrite(&address));
+        Ok(rewritten.map_or(address, |rewritten| Text::string(&rewritten)))
+    };
+    job.rule.addresses.iter().try_fold(text, |text, path| path.edit(text, &mut rewrite))
 }
 
 /// The legacy view of one resource.

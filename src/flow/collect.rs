@@ -61,14 +61,17 @@ impl CollectFlow {
     }
 
     fn ask_page(&self, collect: &Collect, token: Option<&str>) -> Result<Question, Failure> {
-        let (size_name, size) = &collect.page_size;
         let mut pairs: Vec<String> =
             query(&self.job).filter(|query| !query.is_empty()).into_iter().collect();
-        pairs.push(format!("{size_name}={size}"));
-        if let Some(token) = token {
-            let token =
-                percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC);
-            pairs.push(format!("{}={token}", collect.token_query));
+        if let Some(pages) = &collect.pages {
+            pairs.push(format!("{}={}", pages.size.0, pages.size.1));
+            if let Some(token) = token {
+                let token = percent_encoding::utf8_percent_encode(
+                    token,
+                    percent_encoding::NON_ALPHANUMERIC,
+                );
+                pairs.push(format!("{}={token}", pages.token));
+            }
         }
         let path = collect.path.fill(&self.job.bindings, None)?;
         let target = crate::rules::template::target(&path, Some(&pairs.join("&")))?;
@@ -228,7 +231,7 @@ impl Flow for CollectFlow {
     fn start(&mut self) -> Result<Progress, Failure> {
         match &self.job.rule.calls {
             Calls::Collect(collect) => Ok(Progress::Ask(vec![self.ask_page(collect, None)?])),
-            Calls::Single(_) => Err(defect("one request in the flow of a list")),
+            Calls::Single(_) | Calls::Coded(_) => Err(defect("one request in the flow of a list")),
         }
     }
 
@@ -260,9 +263,10 @@ fn skeleton(mut envelope: Object<'_>, collect: &Collect) -> String {
 
 /// The token of the next page; none on the last one.
 fn next_token(collect: &Collect, page: &Text<'_>) -> Result<Option<String>, Failure> {
-    let Some(token) = collect.next.first(page).filter(|token| !token.is_null()) else {
+    let Some(pages) = &collect.pages else { return Ok(None) };
+    let Some(token) = pages.next.first(page).filter(|token| !token.is_null()) else {
         return Ok(None);
     };
-    let text = token.as_string().ok_or_else(|| invalid(collect.next.source(), "a string"))?;
+    let text = token.as_string().ok_or_else(|| invalid(pages.next.source(), "a string"))?;
     Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
 }

@@ -2,12 +2,15 @@
 //!
 //! A flow asks for upstream requests and is handed the answers, one at a time, in whatever order
 //! they come. `exchange` does all sending; tests and `explain` drive the same machines with
-//! answers of their own. The set is closed: [`single`] (send; read first, then send; answer from
-//! a follow-up read) and [`collect`] (walk a list; complete each item by a read).
+//! answers of their own. The set is closed: `single` (send; read first, then send; answer from
+//! a follow-up read), `collect` (walk a list; complete each item by a read), and two that are
+//! written for one rule each, `target_metadata` and `event_logs`.
 
 mod answer;
 mod collect;
+mod event_logs;
 mod single;
+mod target_metadata;
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use crate::disclosure::Report;
 use crate::failure::Failure;
 use crate::message::{LegacyRequest, LegacyResponse, UpstreamRequest, UpstreamResponse};
 use crate::rules::template::Bindings;
-use crate::rules::{Calls, Rule};
+use crate::rules::{Calls, CodedFlow, Rule};
 
 pub use answer::{error_answer, strip_validators};
 
@@ -91,6 +94,13 @@ pub const BRANCHES: &[&str] = &[
     "collect.err_too_many_pages",
     "complete.gone",
     "complete.err_item",
+    "target_metadata.groups",
+    "target_metadata.fields",
+    "target_metadata.err_refused",
+    "event_logs.completed",
+    "event_logs.left_as_is",
+    "event_logs.without_lists",
+    "event_logs.err_refused",
 ];
 
 /// The flow of a rule.
@@ -98,6 +108,10 @@ pub fn begin(job: Job) -> Box<dyn Flow> {
     match job.rule.calls {
         Calls::Single(_) => Box::new(single::SingleFlow::new(job)),
         Calls::Collect(_) => Box::new(collect::CollectFlow::new(job)),
+        Calls::Coded(CodedFlow::TargetMetadata) => {
+            Box::new(target_metadata::TargetMetadataFlow::new(job))
+        }
+        Calls::Coded(CodedFlow::EventLogs) => Box::new(event_logs::EventLogsFlow::new(job)),
     }
 }
 

@@ -13,7 +13,8 @@ use crate::failure::{Failure, Key};
 use crate::json::{self, JsonError, Object};
 use crate::lens::invalid;
 use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
-use crate::rules::template::{decoded, target};
+use crate::rules::path::Path;
+use crate::rules::template::{Template, decoded, target};
 use crate::rules::{Calls, Follow, Single};
 
 /// Send; read first, then send; send, then answer from a read.
@@ -21,6 +22,8 @@ pub(super) struct SingleFlow {
     job: Arc<Job>,
     report: Report,
     stage: Stage,
+    /// The answers of the reads that come first, by [`READ`] and the places of further ones.
+    reads: Vec<Option<UpstreamResponse>>,
 }
 
 enum Stage {
@@ -33,29 +36,69 @@ enum Stage {
     },
 }
 
-const READ: usize = 0;
-const SEND: usize = 1;
-const FOLLOW: usize = 2;
+const SEND: usize = 0;
+const FOLLOW: usize = 1;
+/// The first read; further ones have the ids that follow.
+const READ: usize = 2;
 
 impl SingleFlow {
     pub(super) fn new(job: Job) -> Self {
-        Self { job: Arc::new(job), report: Report::default(), stage: Stage::Reading }
+        Self {
+            job: Arc::new(job),
+            report: Report::default(),
+            stage: Stage::Reading,
+            reads: Vec::new(),
+        }
     }
 
     fn single(&self) -> Result<&Single, Failure> {
         match &self.job.rule.calls {
             Calls::Single(single) => Ok(single),
-            Calls::Collect(_) => Err(defect("a list in the flow of one request")),
+            Calls::Collect(_) | Calls::Coded(_) => Err(defect("a list in the flow of one request")),
+        }
+    }
+
+    /// The reads that come first.
+    fn reads(&self, single: &Single) -> Result<Vec<Question>, Failure> {
+        let Some((path, _)) = &single.read else { return Ok(Vec::new()) };
+        let body = json::parse(&self.job.request.body).ok();
+        let body = body.as_ref().and_then(json::Text::object);
+        let needed = |key: &str| {
+            let value = body.as_ref().and_then(|body| body.present(key));
+            value.is_some_and(|value| !value.is_empty_array())
+        };
+        let further =
+            single.also_read.iter().filter(|also| needed(&also.when)).map(|also| &also.path);
+        let question = |(place, path): (usize, &Template)| {
+            let path = path.fill(&self.job.bindings, None)?;
+            let request = UpstreamRequest::new(Method::GET, target(&path, None)?);
+            Ok(Question { id: READ + place, urgent: false, request })
+        };
+        std::iter::once(path).chain(further).enumerate().map(question).collect()
+    }
+
+    /// Takes the answer of a read; sends once all are there.
+    fn was_read(&mut self, place: usize, answer: UpstreamResponse) -> Result<Progress, Failure> {
+        if !answer.status.is_success() {
+            self.report.took("read.refused");
+            return Ok(Progress::Done(error_answer(&self.job.rule.renamed, answer)));
+        }
+        let slot = self.reads.get_mut(place).ok_or_else(|| defect("a read nobody asked for"))?;
+        *slot = Some(answer);
+        if self.reads.iter().all(Option::is_some) {
+            self.send()
+        } else {
+            Ok(Progress::Ask(Vec::new()))
         }
     }
 
     /// The body to send, with the current resource if one was read.
-    fn send(&mut self, current: Option<&[u8]>) -> Result<Progress, Failure> {
+    fn send(&mut self) -> Result<Progress, Failure> {
         let job = self.job.clone();
         let Calls::Single(single) = &job.rule.calls else {
             return Err(defect("a list in the flow of one request"));
         };
-        let body = self.body(&job, single, current)?;
+        let body = self.body(&job, single)?;
         let query = query(&job);
         let path = single.path.fill(&job.bindings, None)?;
         let mut request =
@@ -66,12 +109,7 @@ impl SingleFlow {
         Ok(Progress::Ask(vec![Question { id: SEND, urgent: false, request }]))
     }
 
-    fn body(
-        &mut self,
-        job: &Job,
-        single: &Single,
-        current: Option<&[u8]>,
-    ) -> Result<Option<Bytes>, Failure> {
+    fn body(&mut self, job: &Job, single: &Single) -> Result<Option<Bytes>, Failure> {
         let sent = &job.request.body;
         if !single.body || sent.is_empty() {
             return Ok(None);
@@ -80,17 +118,7 @@ impl SingleFlow {
             return Ok(Some(sent.clone()));
         }
         let mut body = request_object(sent)?;
-        let current = match (current, &single.read) {
-            (Some(current), Some((_, take))) => {
-                let envelope = read(current)?;
-                let resource = take
-                    .first(&envelope)
-                    .map(json::Text::into_owned)
-                    .and_then(json::Text::into_object);
-                Some(resource.ok_or_else(|| invalid(take.source(), "an object"))?)
-            }
-            _ => None,
-        };
+        let current = current(single, &self.reads)?;
         for lens in &job.rule.lenses {
             lens.up(&mut body, current.as_ref(), &mut self.report)?;
         }
@@ -119,7 +147,7 @@ impl SingleFlow {
             }
         }
         for accept in &rule.accept {
-            let value = body.present(&accept.field).and_then(|value| value.as_string());
+            let value = body.present(&accept.field).and_then(super::super::json::Text::as_string);
             if !value.is_some_and(|value| accept.values.iter().any(|accepted| *accepted == value)) {
                 self.report.took("accept.err_unsupported");
                 let message = format!(
@@ -204,7 +232,7 @@ impl SingleFlow {
             body: answer.body.clone(),
         };
         let mut report = self.report.clone();
-        match success_answer(&rule, answer, &mut report) {
+        match success_answer(&self.job.clone(), answer, &mut report) {
             Ok(done) => {
                 self.report = report;
                 Ok(Progress::Done(done))
@@ -222,23 +250,17 @@ impl SingleFlow {
 impl Flow for SingleFlow {
     fn start(&mut self) -> Result<Progress, Failure> {
         self.check_body()?;
-        let single = self.single()?;
-        let Some((path, _)) = &single.read else { return self.send(None) };
-        let path = path.fill(&self.job.bindings, None)?;
-        let request = UpstreamRequest::new(Method::GET, target(&path, None)?);
-        Ok(Progress::Ask(vec![Question { id: READ, urgent: false, request }]))
+        let questions = self.reads(self.single()?)?;
+        if questions.is_empty() {
+            return self.send();
+        }
+        self.reads = vec![None; questions.len()];
+        Ok(Progress::Ask(questions))
     }
 
     fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure> {
         match (&self.stage, id) {
-            (Stage::Reading, READ) => {
-                let answer = answer?;
-                if !answer.status.is_success() {
-                    self.report.took("read.refused");
-                    return Ok(Progress::Done(error_answer(&self.job.rule.renamed, answer)));
-                }
-                self.send(Some(&answer.body))
-            }
+            (Stage::Reading, READ..) => self.was_read(id - READ, answer?),
             (Stage::Sending, SEND) => self.sent(answer?),
             (Stage::Following { .. }, FOLLOW) => self.followed(answer),
             _ => Err(defect("an answer nobody waits for")),
@@ -248,6 +270,27 @@ impl Flow for SingleFlow {
     fn report(&self) -> &Report {
         &self.report
     }
+}
+
+/// The current resource: what was read first, with further reads as members.
+fn current(
+    single: &Single,
+    reads: &[Option<UpstreamResponse>],
+) -> Result<Option<Object<'static>>, Failure> {
+    let Some((_, take)) = &single.read else { return Ok(None) };
+    let taken =
+        |answer: &UpstreamResponse, take: &Path| -> Result<Option<json::Text<'static>>, Failure> {
+            Ok(take.first(&read(&answer.body)?).map(json::Text::into_owned))
+        };
+    let Some(Some(main)) = reads.first() else { return Ok(None) };
+    let resource = taken(main, take)?.and_then(json::Text::into_object);
+    let mut resource = resource.ok_or_else(|| invalid(take.source(), "an object"))?;
+    for (also, answer) in single.also_read.iter().zip(reads.iter().skip(1).flatten()) {
+        let value =
+            taken(answer, &also.take)?.ok_or_else(|| invalid(also.take.source(), "there"))?;
+        resource.set(&also.name, value);
+    }
+    Ok(Some(resource))
 }
 
 fn is_settled(follow: &Follow, answer: &UpstreamResponse) -> bool {

@@ -163,6 +163,28 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// This value as a tree without members that are `null`, at any depth: what it says, however
+    /// it is written.
+    pub fn meaning(&self) -> serde_json::Value {
+        fn stripped(value: serde_json::Value) -> serde_json::Value {
+            use serde_json::Value;
+            match value {
+                Value::Object(map) => {
+                    let present = map.into_iter().filter(|(_, value)| !value.is_null());
+                    Value::Object(present.map(|(key, value)| (key, stripped(value))).collect())
+                }
+                Value::Array(items) => Value::Array(items.into_iter().map(stripped).collect()),
+                other => other,
+            }
+        }
+        stripped(self.to_tree())
+    }
+
+    /// Whether both say the same: key order, and `null` against absent, carry no meaning.
+    pub fn means(&self, other: &Text<'_>) -> bool {
+        self.meaning() == other.meaning()
+    }
+
     /// This value as a tree, for comparing and querying. Numbers beyond 64 bits lose precision in
     /// a tree, so a tree is never written back.
     pub fn to_tree(&self) -> serde_json::Value {

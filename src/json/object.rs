@@ -199,12 +199,7 @@ impl<'a> Object<'a> {
 
     /// Whether both say the same: key order, and `null` against absent, carry no meaning.
     pub fn says_the_same_as(&self, other: &Object<'_>) -> bool {
-        self.meaning() == other.meaning()
-    }
-
-    fn meaning(&self) -> std::collections::BTreeMap<String, serde_json::Value> {
-        let present = self.members().filter(|(_, value)| !value.is_null());
-        present.map(|(key, value)| (key.into_owned(), value.to_tree())).collect()
+        self.to_text().means(&other.to_text())
     }
 }
 

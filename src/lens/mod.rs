@@ -10,16 +10,28 @@
 //! - No JSON whatsoever makes it panic.
 
 mod bulk_discover;
+mod bulk_resync;
 mod bulk_schedule;
+mod bulk_schemas;
 mod declared;
 #[cfg(test)]
 mod laws;
+mod leave_out;
+mod model_sync_fields;
+mod model_sync_view;
+mod organization_sign_on;
 
 use std::fmt::Debug;
 
 pub use bulk_discover::BulkDiscover;
+pub use bulk_resync::BulkResync;
 pub use bulk_schedule::BulkSchedule;
+pub use bulk_schemas::BulkSchemas;
 pub use declared::{Alias, At, Fixed, HiddenValue, Keep, Rename, Wrap};
+pub use leave_out::LeaveOut;
+pub use model_sync_fields::ModelSyncFields;
+pub use model_sync_view::ModelSyncView;
+pub use organization_sign_on::OrganizationSignOn;
 
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};

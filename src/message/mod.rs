@@ -23,10 +23,29 @@ pub struct LegacyRequest {
     pub method: Method,
     /// Path and query as they came, never an authority.
     pub target: PathAndQuery,
-    /// End-to-end headers; credentials are inside, so this is never formatted.
-    pub headers: HeaderMap,
     /// The body, empty when there was none.
     pub body: Bytes,
+    /// The origins of upstream and of the shim, for addresses in answers.
+    pub origins: Option<Origins>,
+}
+
+/// Two origins such as `https://app.polytomic.com`, without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origins {
+    /// Where upstream is.
+    pub upstream: String,
+    /// Where the client found the shim.
+    pub client: String,
+}
+
+impl Origins {
+    /// The address with the client's origin in place of upstream's; none for any other address.
+    pub fn rewrite(&self, address: &str) -> Option<String> {
+        let (start, rest) = address.split_at_checked(self.upstream.len())?;
+        let ends = rest.is_empty() || rest.starts_with(['/', '?', '#']);
+        (start.eq_ignore_ascii_case(&self.upstream) && ends)
+            .then(|| format!("{}{rest}", self.client))
+    }
 }
 
 /// One request to upstream, made by a flow and sent by `exchange`.
@@ -74,4 +93,26 @@ pub struct LegacyResponse {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_upstream_origin_is_replaced() {
+        let origins = Origins {
+            upstream: "https://app.polytomic.com".to_owned(),
+            client: "http://shim:8080".to_owned(),
+        };
+        let rewritten = |address| origins.rewrite(address);
+        assert_eq!(
+            rewritten("https://app.polytomic.com/api/x?y").as_deref(),
+            Some("http://shim:8080/api/x?y")
+        );
+        assert_eq!(rewritten("HTTPS://APP.polytomic.com").as_deref(), Some("http://shim:8080"));
+        assert_eq!(rewritten("https://app.polytomic.com.evil/api"), None);
+        assert_eq!(rewritten("https://logs.example/x"), None);
+        assert_eq!(rewritten("/api/x"), None);
+    }
 }

@@ -73,7 +73,7 @@ impl Arrival {
 pub fn outgoing_headers(incoming: HeaderMap, arrival: &Arrival, trusted: &[Network]) -> HeaderMap {
     let mut headers = incoming;
     // Trailers pass through, and upstream may send them only to those who say so.
-    let trailers = headers.get_all(TE).iter().any(|value| value.as_bytes() == b"trailers");
+    let trailers = listed(&headers, &TE).any(|item| item.eq_ignore_ascii_case(b"trailers"));
     strip_hop_by_hop(&mut headers);
     headers.remove(HOST);
     // The server has answered `100 Continue` by itself as soon as the body is read.
@@ -101,11 +101,7 @@ pub fn incoming_headers(upstream: HeaderMap, version: Version) -> HeaderMap {
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
+    let named: Vec<HeaderName> = listed(headers, &CONNECTION)
         .filter(|name| !name.eq_ignore_ascii_case(b"close"))
         .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"))
         .filter_map(|name| HeaderName::from_bytes(name).ok())
@@ -120,6 +116,12 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     {
         headers.insert(CONTENT_LENGTH, length);
     }
+}
+
+/// The items of a header that is a list, over all its lines.
+fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(name).into_iter();
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 fn via(version: Version) -> HeaderValue {
@@ -209,7 +211,7 @@ mod tests {
                 ("keep-alive", "timeout=5"),
                 ("proxy-connection", "keep-alive"),
                 ("proxy-authorization", "Basic eA=="),
-                ("te", "trailers"),
+                ("te", "deflate;q=0.5, Trailers"),
                 ("transfer-encoding", "chunked"),
                 ("upgrade", "websocket"),
                 ("expect", "100-continue"),

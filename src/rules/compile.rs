@@ -10,17 +10,31 @@ use super::document::{CollectDocument, Document, FollowDocument, LensDocument, S
 use super::finding::{Finding, Findings, nearest};
 use super::path::Path;
 use super::template::Template;
-use super::{Accept, CallerKind, Calls, Collect, Follow, Rule, Single};
+use super::{
+    Accept, AlsoRead, CallerKind, Calls, CodedFlow, Collect, Follow, Options, Pages, Rule, Single,
+};
 use crate::lens::{
-    Alias, At, BulkDiscover, BulkSchedule, Fixed, HiddenValue, Keep, Lens, Rename, Wrap,
+    Alias, At, BulkDiscover, BulkResync, BulkSchedule, BulkSchemas, Fixed, HiddenValue, Keep,
+    LeaveOut, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn, Rename, Wrap,
 };
 
+type MakeLens = fn(Options) -> Box<dyn Lens>;
+
 /// The lenses that are written in Rust, by the name that rule files use.
-const CODED: [(&str, fn() -> Box<dyn Lens>); 2] =
-    [("bulk_schedule", || Box::new(BulkSchedule)), ("bulk_discover", || Box::new(BulkDiscover))];
+const CODED: [(&str, MakeLens); 7] = [
+    ("bulk_schedule", |_| Box::new(BulkSchedule)),
+    ("bulk_discover", |_| Box::new(BulkDiscover)),
+    ("bulk_resync", |_| Box::new(BulkResync)),
+    ("bulk_schemas", |_| Box::new(BulkSchemas)),
+    ("model_sync_fields", |_| Box::new(ModelSyncFields)),
+    ("model_sync_view", |_| Box::new(ModelSyncView)),
+    ("organization_sign_on", |options| {
+        Box::new(OrganizationSignOn { may_lose_client: options.allow_oidc_loss })
+    }),
+];
 
 /// Compiles one rule file.
-pub(super) fn compile(file: &str, source: &str) -> Result<Rule, Vec<Finding>> {
+pub(super) fn compile(file: &str, source: &str, options: Options) -> Result<Rule, Vec<Finding>> {
     let mut findings = Findings::new(file, source);
     let document: Document = match toml::from_str(source) {
         Ok(document) => document,
@@ -34,7 +48,7 @@ pub(super) fn compile(file: &str, source: &str) -> Result<Rule, Vec<Finding>> {
             return Err(findings.into_vec());
         }
     };
-    let rule = Compiler { findings: &mut findings }.rule(file, document);
+    let rule = Compiler { findings: &mut findings, options }.rule(file, document);
     match rule {
         Some(rule) if findings.is_empty() => Ok(rule),
         _ => Err(findings.into_vec()),
@@ -79,6 +93,7 @@ fn shape(path: &Template) -> String {
 
 struct Compiler<'f, 's> {
     findings: &'f mut Findings<'s>,
+    options: Options,
 }
 
 impl Compiler<'_, '_> {
@@ -122,6 +137,12 @@ impl Compiler<'_, '_> {
             Some(resource) => self.path("response.resource", resource),
             None => Path::parse("$").ok(),
         };
+        let addresses = document
+            .response
+            .addresses
+            .iter()
+            .filter_map(|path| self.path("response.addresses", path))
+            .collect();
         let mut lenses = Vec::new();
         let mut envelope_lenses = Vec::new();
         for lens in document.lens {
@@ -153,6 +174,7 @@ impl Compiler<'_, '_> {
             drop_query: document.query.drop,
             calls: calls?,
             resource: resource?,
+            addresses,
             renamed: document.errors.rename.into_iter().collect(),
             lenses,
             envelope_lenses,
@@ -166,30 +188,44 @@ impl Compiler<'_, '_> {
         method: Option<&Method>,
         path: Option<&Template>,
     ) -> Option<Calls> {
-        match (&document.send, &document.collect) {
-            (Some(send), None) => {
-                if let Some(complete) = &document.complete {
-                    self.findings.add(
-                        "complete",
-                        complete.path.span(),
-                        "needs [collect]",
-                        Some("[complete] reads each item of a collected list"),
-                    );
-                }
-                self.single(document, send, bound, method)
-            }
-            (None, Some(collect)) => self.collect(document, collect, bound, path),
+        if let (Some(complete), None) = (&document.complete, &document.collect) {
+            self.findings.add(
+                "complete",
+                complete.path.span(),
+                "needs [collect]",
+                Some("[complete] reads each item of a collected list"),
+            );
+        }
+        match (&document.send, &document.collect, &document.flow) {
+            (Some(send), None, None) => self.single(document, send, bound, method),
+            (None, Some(collect), None) => self.collect(document, collect, bound, path),
+            (None, None, Some(flow)) => self.coded_flow(flow),
             _ => {
                 let span = document.matches.path.span();
+                let hint = "[send] makes one request, [collect] walks a list, `flow` names one that is written in Rust";
                 self.findings.add(
                     "",
                     span,
-                    "the rule needs exactly one of [send] and [collect]",
-                    Some("[send] makes one request, [collect] walks a list"),
+                    "the rule needs exactly one of [send], [collect] and `flow`",
+                    Some(hint),
                 );
                 None
             }
         }
+    }
+
+    fn coded_flow(&mut self, name: &Spanned<String>) -> Option<Calls> {
+        let found = CodedFlow::ALL.into_iter().find(|flow| flow.name() == name.get_ref());
+        if found.is_none() {
+            let hint = format!("known: {}", CodedFlow::ALL.map(CodedFlow::name).join(", "));
+            self.findings.add(
+                "flow",
+                name.span(),
+                format!("no flow is called `{}`", name.get_ref()),
+                Some(&hint),
+            );
+        }
+        found.map(Calls::Coded)
     }
 
     fn single(
@@ -205,7 +241,19 @@ impl Compiler<'_, '_> {
         let own_method = send.method.as_ref().map(|method| self.method("send.method", method));
         let path = self.template("send.path", &send.path, bound);
         let follow = document.follow.as_ref().map(|follow| self.follow(follow, bound));
+        let mut also_read = Vec::new();
+        for also in &document.also_read {
+            let path = self.template("also_read.path", &also.path, bound);
+            let take = self.path("also_read.take", &also.take);
+            also_read.push(AlsoRead {
+                path: path?,
+                take: take?,
+                name: also.name.clone(),
+                when: also.when.clone(),
+            });
+        }
         Some(Calls::Single(Box::new(Single {
+            also_read,
             read: read.map(|(path, take)| Some((path?, take?))).unwrap_or_default(),
             method: own_method.unwrap_or_else(|| method.cloned())?,
             path: path?,
@@ -254,7 +302,14 @@ impl Compiler<'_, '_> {
                 Some("write it like `$.data`"),
             );
         }
-        let next = self.path("collect.next", &collect.next);
+        let pages = match &collect.pages {
+            Some(pages) => {
+                let next = self.path("collect.pages.next", &pages.next)?;
+                let size = (pages.size.query.clone(), pages.size.value);
+                Some(Pages { next, token: pages.token.clone(), size })
+            }
+            None => None,
+        };
         let unique = collect.unique.as_ref().map(|unique| self.path("collect.unique", unique));
         let complete = document.complete.as_ref().map(|complete| {
             let path = self.template("complete.path", &complete.path, bound);
@@ -275,9 +330,7 @@ impl Compiler<'_, '_> {
         Some(Calls::Collect(Box::new(Collect {
             path: path?.clone(),
             items: key?,
-            next: next?,
-            token_query: collect.as_query.clone(),
-            page_size: (collect.page_size.query.clone(), collect.page_size.value),
+            pages,
             drop: collect.drop.clone(),
             unique: unique.unwrap_or_default(),
             complete: complete.map(|(path, take)| Some((path?, take?))).unwrap_or_default(),
@@ -309,11 +362,15 @@ impl Compiler<'_, '_> {
             Box::new(Fixed { field: fixed.field, instead: fixed.instead }) as Box<dyn Lens>
         }));
         kinds.extend(lens.keep.map(|fields| Box::new(Keep { fields }) as Box<dyn Lens>));
+        kinds.extend(lens.leave_out.map(|own| {
+            Box::new(LeaveOut { list: own.list, field: own.field, value: own.value })
+                as Box<dyn Lens>
+        }));
         kinds.extend(lens.wrap.map(|field| Box::new(Wrap { field }) as Box<dyn Lens>));
         let count = kinds.len();
         let Some(kind) = kinds.pop().filter(|_| count == 1) else {
             let message = format!("has {count} kinds of lens, not one");
-            self.findings.add("lens", span, message, Some("write one [[lens]] for each of `code`, `rename`, `alias`, `hidden_value`, `fixed`, `keep`, `wrap`"));
+            self.findings.add("lens", span, message, Some("write one [[lens]] for each of `code`, `rename`, `alias`, `hidden_value`, `fixed`, `keep`, `leave_out`, `wrap`"));
             return None;
         };
         Some(match at {
@@ -338,7 +395,7 @@ impl Compiler<'_, '_> {
                 Some(&hint),
             );
         }
-        found.map(|(_, make)| make())
+        found.map(|(_, make)| make(self.options))
     }
 
     fn callers(&mut self, callers: &Spanned<Vec<String>>) -> Vec<CallerKind> {

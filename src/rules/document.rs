@@ -32,6 +32,11 @@ pub struct Document {
     pub query: QueryDocument,
     /// The current resource, read before the request is sent.
     pub read: Option<ReadDocument>,
+    /// Further reads, whose results the lenses see as members of the current resource.
+    #[serde(default)]
+    pub also_read: Vec<AlsoReadDocument>,
+    /// A flow written in Rust, by name, in place of [send] and [collect].
+    pub flow: Option<Spanned<String>>,
     /// The request that is sent.
     pub send: Option<SendDocument>,
     /// A list that is walked page by page.
@@ -97,6 +102,20 @@ pub struct ReadDocument {
     pub take: Spanned<String>,
 }
 
+/// `[[also_read]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlsoReadDocument {
+    /// The path of the read.
+    pub path: Spanned<String>,
+    /// Where its result stands in its answer.
+    pub take: Spanned<String>,
+    /// The member of the current resource that lenses find it under.
+    pub name: String,
+    /// The key of the body without which it is not needed.
+    pub when: String,
+}
+
 /// `[send]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,12 +138,8 @@ pub struct SendDocument {
 pub struct CollectDocument {
     /// Where the items of a page stand.
     pub items: Spanned<String>,
-    /// Where the token of the next page stands.
-    pub next: Spanned<String>,
-    /// The query parameter that carries the token.
-    pub as_query: String,
-    /// The query parameter and the value for the size of a page.
-    pub page_size: PageSizeDocument,
+    /// Pages, where the list has them.
+    pub pages: Option<PagesDocument>,
     /// The members of the answer that only speak of pages.
     #[serde(default)]
     pub drop: Vec<String>,
@@ -132,7 +147,19 @@ pub struct CollectDocument {
     pub unique: Option<Spanned<String>>,
 }
 
-/// `page_size`
+/// `[collect.pages]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagesDocument {
+    /// Where the token of the next page stands.
+    pub next: Spanned<String>,
+    /// The query parameter that carries the token.
+    pub token: String,
+    /// The query parameter and the value for the size of a page.
+    pub size: PageSizeDocument,
+}
+
+/// `size`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PageSizeDocument {
@@ -184,6 +211,9 @@ pub struct SettledDocument {
 pub struct ResponseDocument {
     /// Where resources stand; the lenses see each of them.
     pub resource: Option<Spanned<String>>,
+    /// Where addresses of upstream stand, which become the client's.
+    #[serde(default)]
+    pub addresses: Vec<Spanned<String>>,
 }
 
 /// `[errors]`
@@ -213,6 +243,8 @@ pub struct LensDocument {
     pub fixed: Option<FixedDocument>,
     /// Fields that keep their value.
     pub keep: Option<Vec<String>>,
+    /// Items of a list that legacy does not know.
+    pub leave_out: Option<LeaveOutDocument>,
     /// A member of the envelope that becomes a list of one.
     pub wrap: Option<String>,
 }
@@ -247,6 +279,18 @@ pub struct HiddenValueDocument {
     pub upstream: String,
     /// The value that is shown.
     pub legacy: String,
+}
+
+/// `leave_out`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveOutDocument {
+    /// The list.
+    pub list: String,
+    /// The field of its items that decides.
+    pub field: String,
+    /// The value of that field.
+    pub value: String,
 }
 
 /// `fixed`

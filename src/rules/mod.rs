@@ -65,6 +65,8 @@ pub struct Rule {
     pub calls: Calls,
     /// Where resources stand in the answer.
     pub resource: Path,
+    /// Where addresses of upstream stand in the answer.
+    pub addresses: Vec<Path>,
     /// Upstream's names and the legacy ones, for error messages.
     pub renamed: Vec<(String, String)>,
     /// The lenses of the resource, in the order of `up`.
@@ -85,7 +87,7 @@ impl Rule {
             Calls::Single(single) => {
                 !self.accept.is_empty() || (single.body && !self.lenses.is_empty())
             }
-            Calls::Collect(_) => false,
+            Calls::Collect(_) | Calls::Coded(_) => false,
         }
     }
 }
@@ -135,6 +137,30 @@ pub enum Calls {
     Single(Box<Single>),
     /// A list, walked page by page, perhaps with a read for each item.
     Collect(Box<Collect>),
+    /// A flow written in Rust.
+    Coded(CodedFlow),
+}
+
+/// The flows that are written in Rust for one rule each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodedFlow {
+    /// The metadata of a connection's targets, rebuilt from its target objects.
+    TargetMetadata,
+    /// Events, with the record logs that they used to carry.
+    EventLogs,
+}
+
+impl CodedFlow {
+    /// Every coded flow.
+    pub const ALL: [Self; 2] = [Self::TargetMetadata, Self::EventLogs];
+
+    /// The name in rule files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TargetMetadata => "target_metadata",
+            Self::EventLogs => "event_logs",
+        }
+    }
 }
 
 /// One request, perhaps with a read before and another after it.
@@ -142,6 +168,8 @@ pub enum Calls {
 pub struct Single {
     /// The current resource, read first.
     pub read: Option<(Template, Path)>,
+    /// Further reads.
+    pub also_read: Vec<AlsoRead>,
     /// The method.
     pub method: Method,
     /// The path.
@@ -152,6 +180,19 @@ pub struct Single {
     pub idempotency_key: bool,
     /// The read that answers.
     pub follow: Option<Follow>,
+}
+
+/// A further read before the request is sent.
+#[derive(Debug)]
+pub struct AlsoRead {
+    /// Its path.
+    pub path: Template,
+    /// Where its result stands in its answer.
+    pub take: Path,
+    /// The member of the current resource that lenses find it under.
+    pub name: String,
+    /// The key of the body without which it is not needed.
+    pub when: String,
 }
 
 /// The read that answers in place of the request sent.
@@ -174,18 +215,38 @@ pub struct Collect {
     pub path: Template,
     /// The member of a page that holds its items.
     pub items: String,
-    /// Where the token of the next page stands.
-    pub next: Path,
-    /// The query parameter for the token.
-    pub token_query: String,
-    /// The query parameter and the value for the size of a page.
-    pub page_size: (String, u32),
+    /// Its pages, where it has them.
+    pub pages: Option<Pages>,
     /// The members of the answer that only speak of pages.
     pub drop: Vec<String>,
     /// What identifies an item.
     pub unique: Option<Path>,
     /// The read that completes an item, and where the item stands in its answer.
     pub complete: Option<(Template, Path)>,
+}
+
+/// The pages of a list.
+#[derive(Debug)]
+pub struct Pages {
+    /// Where the token of the next page stands.
+    pub next: Path,
+    /// The query parameter for the token.
+    pub token: String,
+    /// The query parameter and the value for the size of a page.
+    pub size: (String, u32),
+}
+
+/// What a deployment may decide about rules.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Whether an organization may lose its OIDC client because a legacy body leaves it out.
+    pub allow_oidc_loss: bool,
+}
+
+impl From<&crate::settings::Settings> for Options {
+    fn from(settings: &crate::settings::Settings) -> Self {
+        Self { allow_oidc_loss: settings.allow_oidc_loss }
+    }
 }
 
 impl Rules {
@@ -196,16 +257,19 @@ impl Rules {
     pub fn embedded() -> Result<Self, Vec<Finding>> {
         let mut files = Vec::new();
         embedded_files(&EMBEDDED, &mut files);
-        Self::compile(&files)
+        Self::compile(&files, Options::default())
     }
 
     /// The rules of a folder, or the embedded ones.
     ///
     /// # Errors
     /// Every mistake in every file.
-    pub fn load(folder: Option<&FilePath>) -> Result<Self, Vec<Finding>> {
-        let Some(folder) = folder else { return Self::embedded() };
+    pub fn load(folder: Option<&FilePath>, options: Options) -> Result<Self, Vec<Finding>> {
         let mut files = Vec::new();
+        let Some(folder) = folder else {
+            embedded_files(&EMBEDDED, &mut files);
+            return Self::compile(&files, options);
+        };
         read_folder(folder, folder, &mut files).map_err(|finding| vec![finding])?;
         if files.is_empty() {
             let message = "the folder has no rule files".to_owned();
@@ -221,18 +285,18 @@ impl Rules {
                 hint,
             }]);
         }
-        Self::compile(&files)
+        Self::compile(&files, options)
     }
 
     /// Compiles files given as path and text.
     ///
     /// # Errors
     /// Every mistake in every file.
-    pub fn compile(files: &[(String, String)]) -> Result<Self, Vec<Finding>> {
+    pub fn compile(files: &[(String, String)], options: Options) -> Result<Self, Vec<Finding>> {
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut findings = Vec::new();
         for (file, source) in files {
-            match compile::compile(file, source) {
+            match compile::compile(file, source, options) {
                 Ok(rule) => rules.push(Arc::new(rule)),
                 Err(found) => findings.extend(found),
             }
@@ -360,7 +424,8 @@ mod tests {
     }
 
     fn findings(text: &str) -> Vec<String> {
-        let result = Rules::compile(&[("x/y.toml".to_owned(), text.to_owned())]);
+        let result =
+            Rules::compile(&[("x/y.toml".to_owned(), text.to_owned())], Options::default());
         result
             .map(|_| Vec::new())
             .unwrap_or_else(|found| found.iter().map(ToString::to_string).collect())
@@ -408,7 +473,7 @@ mod tests {
             ("a.toml".to_owned(), GOOD.to_owned()),
             ("b.toml".to_owned(), GOOD.replace("{id}", "{other}")),
         ];
-        let found = Rules::compile(&files).unwrap_err();
+        let found = Rules::compile(&files, Options::default()).unwrap_err();
         assert!(
             found.iter().any(|finding| finding.message.contains("same requests as")),
             "{found:?}"

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use layers::{InFlight, InFlightGuard, RequestId};
+pub use layers::{InFlight, InFlightGuard, LastCall, RequestId};
 pub use signals::stop_signals;
 
 use crate::admin::{self, Readiness};
@@ -23,6 +23,9 @@ use crate::passthrough::{Body, respond};
 use crate::reply::reply;
 use crate::settings::Settings;
 use crate::upstream::Roots;
+
+/// How long answers may take to go out after the time to drain.
+const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// Answers requests. There is no error: what goes wrong becomes an answer, by [`answer`].
 ///
@@ -96,7 +99,9 @@ pub async fn serve<H: Handler>(
     let mut admin = JoinSet::new();
     admin.spawn(admin::serve(listeners.admin, readiness.clone()));
     let in_flight = InFlight::default();
-    let stack = Arc::new(layers::stack(handler, in_flight.clone(), settings.shim_headers));
+    let last_call = LastCall::default();
+    let stack = layers::stack(handler, in_flight.clone(), last_call.clone(), settings.shim_headers);
+    let stack = Arc::new(stack);
     let (going_away, told) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -115,17 +120,27 @@ pub async fn serve<H: Handler>(
     readiness.drain();
     tracing::info!(requests = in_flight.count(), "draining");
     let _ = going_away.send(());
-    let drained = async { while connections.join_next().await.is_some() {} };
     let ending = tokio::select! {
-        () = drained => Ending::Drained,
+        () = finished(&mut connections) => Ending::Drained,
         () = tokio::time::sleep(settings.drain) => Ending::TimedOut,
         Some(()) = stop.recv() => Ending::Interrupted,
     };
+    let requests = in_flight.count();
+    if ending == Ending::TimedOut {
+        last_call.announce();
+        // What is left are answers that go out within moments, and bodies that do not end.
+        let _ = tokio::time::timeout(LAST_CALL, finished(&mut connections)).await;
+    }
     match ending {
         Ending::Drained => tracing::info!("drained"),
-        _ => tracing::warn!(requests = in_flight.count(), ?ending, "requests were cut"),
+        _ => tracing::warn!(requests, ?ending, "requests were cut"),
     }
     ending
+}
+
+/// Waits until every connection has ended.
+async fn finished(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
 }
 
 /// The answer for a failure, after logging what only operators should know.

@@ -69,6 +69,8 @@ table::settings! {
     total_concurrency: usize = "256", "COUNT", values::count;
     /// Most pages that are read to answer with a whole list; a longer list is an error, never cut.
     max_pages: usize = "1000", "COUNT", values::count;
+    /// Whether updating an organization may remove its OIDC client, which legacy bodies can leave out and nobody can read back.
+    allow_oidc_loss: bool = "false", "BOOLEAN", values::boolean;
     /// Proxies whose `X-Forwarded-*` headers are believed: addresses and networks, separated by commas.
     trusted_proxies: Vec<Network> = "", "NETWORKS", network::parse_list;
     /// Origin that clients use, for addresses in answers. Left out: what each request says.
@@ -81,6 +83,12 @@ table::settings! {
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// How long requests that are under way may still take after SIGTERM or SIGINT.
     drain: Duration = "25s", "DURATION", values::duration_or_none;
+}
+
+/// Parses a duration the way settings are written, such as `250ms`; zero is allowed. The error is
+/// a sentence for people.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    values::duration_or_none(text).map_err(|problem| problem.message)
 }
 
 impl Settings {
@@ -118,7 +126,7 @@ impl Settings {
                     .hint("give the admin listener a port of its own"),
             );
         }
-        if self.listen.port() != 0 && self.upstream.is_address(self.listen) {
+        if self.listen.port() != 0 && self.upstream.reaches(self.listen) {
             mistakes.push(
                 Mistake::new(
                     source_of("upstream"),

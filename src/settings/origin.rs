@@ -43,14 +43,16 @@ impl Origin {
         Uri::from_parts(parts).unwrap_or_default()
     }
 
-    /// Whether this is a server at exactly this socket address, which names are never resolved for.
-    pub(super) fn is_address(&self, address: SocketAddr) -> bool {
+    /// Whether connections to this origin meet a listener on `address`. No name but `localhost` is
+    /// looked up.
+    pub(super) fn reaches(&self, address: SocketAddr) -> bool {
         let host = self.authority.host();
         let host = if host == "localhost" { "127.0.0.1" } else { host };
         let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         let default_port = if self.is_tls() { 443 } else { 80 };
-        ip == Some(address.ip())
-            && self.authority.port_u16().unwrap_or(default_port) == address.port()
+        let meets =
+            |ip: IpAddr| ip == address.ip() || (address.ip().is_unspecified() && ip.is_loopback());
+        ip.is_some_and(meets) && self.authority.port_u16().unwrap_or(default_port) == address.port()
     }
 }
 

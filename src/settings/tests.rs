@@ -138,6 +138,10 @@ fn every_kind_of_value_refuses_what_it_is_not() {
         assert_eq!(mistakes[0].source, Source::Flag(format!("--{}", name.replace('_', "-"))));
         assert!(mistakes[0].hint.is_some(), "{name} {wrong} has no hint");
     }
+    for upstream in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"] {
+        let mistakes = load(&[("listen", "[::]:1"), ("upstream", upstream)], &[]).unwrap_err();
+        assert!(mistakes.to_string().contains("the shim's own"), "{upstream}");
+    }
     let twice = load(&[("listen", "127.0.0.1:1"), ("listen", "127.0.0.1:2")], &[]).unwrap_err();
     assert!(twice.to_string().contains("--listen: is given more than once"));
 }

@@ -21,8 +21,10 @@ use crate::settings::{Network, Origin, Settings};
 /// request that meets a closing connection fails without anybody knowing whether it arrived.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How often an HTTP/2 connection with requests under way is asked for a sign of life.
-const PING: Duration = Duration::from_secs(20);
+/// How often an HTTP/2 connection with requests under way is asked for a sign of life, and how long
+/// it may take to give one: one that is silently dead must not swallow request after request.
+const PING: Duration = Duration::from_secs(15);
+const PONG: Duration = Duration::from_secs(10);
 
 /// Bytes that upstream may send ahead on one HTTP/2 stream, and on all streams of a connection:
 /// dozens of slow clients may stall before one of them holds up the others.
@@ -73,6 +75,7 @@ impl UpstreamClient {
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_header_list_size(64 << 10)
             .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PONG)
             // Sends a request anew only if hyper hands it back unsent.
             .retry_canceled_requests(true)
             .build(connector);

@@ -85,6 +85,32 @@ async fn the_time_to_drain_is_bounded() {
 }
 
 #[tokio::test]
+async fn requests_without_an_answer_are_told_when_the_time_to_drain_is_over() {
+    let (arrivals, mut arrived) = tokio::sync::mpsc::unbounded_channel();
+    let (origin, _) = raw_upstream(move |mut stream: TcpStream| {
+        let arrivals = arrivals.clone();
+        async move {
+            read_head(&mut stream).await;
+            let _ = arrivals.send("came");
+            read_all(&mut stream).await;
+            let _ = arrivals.send("went");
+        }
+    })
+    .await;
+    let shim = Shim::start(&origin, &[("drain", "200ms")]).await;
+    let mut client = TcpStream::connect(shim.address).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(soon(arrived.recv()).await, Some("came"));
+    shim.stop.send(()).await.unwrap();
+    let text = read_all(&mut client).await;
+    assert!(text.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{text}");
+    assert!(text.contains("\r\nretry-after: 1\r\n"), "{text}");
+    assert!(text.contains("\"key\":\"shim.shutting_down\""), "{text}");
+    assert_eq!(soon(shim.ending).await.unwrap(), Ending::TimedOut);
+    assert_eq!(soon(arrived.recv()).await, Some("went"), "its upstream work ends with it");
+}
+
+#[tokio::test]
 async fn http_2_connections_are_told_to_go_away() {
     let shim = Shim::start(&upstream().await, &[]).await;
     let mut client = http2(shim.address).await;

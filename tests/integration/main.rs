@@ -1,10 +1,19 @@
 //! The proxy over real sockets on loopback, against scripted upstreams.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, helpers of tests included"
+)]
+
 mod call;
+mod demo;
 mod destination;
 mod failures;
 mod headers;
 mod life_cycle;
+mod logs;
 mod memory;
 mod protocols;
 mod settings;

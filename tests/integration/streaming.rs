@@ -156,3 +156,61 @@ async fn a_length_that_is_said_twice_is_said_once() {
     assert_eq!(text.matches("content-length: 2\r\n").count(), 1, "{text}");
     assert!(text.ends_with("\r\n\r\nok"), "{text}");
 }
+
+#[tokio::test]
+async fn requests_have_a_body_exactly_if_the_client_sent_one() {
+    let mut upstream = Upstream::start(|_| answer(200, &[], "")).await;
+    let shim = Shim::start(&upstream.origin, &[]).await;
+    for (request, length, body) in [
+        ("GET / HTTP/1.1\r\n\r\n", None, ""),
+        ("POST / HTTP/1.1\r\n\r\n", None, ""),
+        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", Some("0"), ""),
+        ("DELETE / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", Some("2"), "{}"),
+        ("GET / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", Some("2"), "{}"),
+        ("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", None, "{}"),
+    ] {
+        let request = request.replacen("\r\n", "\r\nHost: x\r\nConnection: close\r\n", 1);
+        assert!(raw(shim.address, &request).await.starts_with("HTTP/1.1 200 OK\r\n"), "{request}");
+        let seen = upstream.next().await;
+        let sent = seen.headers().get("content-length").map(|value| value.to_str().unwrap());
+        assert_eq!((sent, &seen.body()[..]), (length, body.as_bytes()), "{request}");
+        let chunked = seen.headers().get("transfer-encoding").is_some();
+        assert_eq!(chunked, !body.is_empty() && length.is_none(), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_body_is_sent_is_handed_on() {
+    let (origin, _) = raw_upstream(async |mut stream: TcpStream| {
+        read_head(&mut stream).await;
+        let answer =
+            b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge";
+        stream.write_all(answer).await.unwrap();
+        // Closed by a server that does not read what it has refused.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    })
+    .await;
+    let shim = Shim::start(&origin, &[]).await;
+    let mut client = TcpStream::connect(shim.address).await.unwrap();
+    let head = format!("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 64 << 20);
+    client.write_all(head.as_bytes()).await.unwrap();
+    let (mut read, mut write) = client.split();
+    let part = vec![b'x'; 64 << 10];
+    // The shim stops reading at some point; what matters is what it says by then.
+    let sending = async { while write.write_all(&part).await.is_ok() {} };
+    let reading = async {
+        let mut text = String::new();
+        while !text.ends_with("large") {
+            let mut buffer = [0; 4096];
+            let count = tokio::io::AsyncReadExt::read(&mut read, &mut buffer).await.unwrap();
+            assert_ne!(count, 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        text
+    };
+    let text = tokio::select! {
+        text = soon(reading) => text,
+        () = async { sending.await; std::future::pending().await } => unreachable!(),
+    };
+    assert!(text.starts_with("HTTP/1.1 413 Too Large\r\n"), "{text}");
+}

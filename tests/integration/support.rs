@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -210,26 +210,41 @@ pub struct Process {
     pub child: Child,
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    pub output: ChildStdout,
+    log: Option<std::thread::JoinHandle<String>>,
 }
 
 impl Process {
     /// Starts the program in front of `upstream` and reads both addresses from its first log line.
     pub fn start(upstream: &str, flags: &[&str]) -> Self {
+        Self::run(&[&["serve", "--upstream", upstream], flags].concat())
+    }
+
+    /// Starts the program with a command that serves.
+    pub fn run(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_polytomic-shim"))
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", upstream])
-            .args(flags)
+            .args(arguments)
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let output = child.stdout.take().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
-        // A full pipe would stop the program.
-        std::thread::spawn(move || lines.for_each(drop));
         let field = |name: &str| {
-            let (_, rest) = first.split_once(name).unwrap_or_else(|| panic!("{first}"));
-            rest.split(' ').next().unwrap().parse().unwrap()
+            let found = first.split_once(&format!(" {name}="));
+            let found = found.or_else(|| first.split_once(&format!("\"{name}\":\"")));
+            let (_, rest) = found.unwrap_or_else(|| panic!("no {name} in {first}"));
+            rest.split([' ', '"']).next().unwrap().parse().unwrap()
         };
-        Self { child, address: field(" listen="), admin: field(" admin=") }
+        let (address, admin) = (field("listen"), field("admin"));
+        // Read to its end in any case: a full pipe would stop the program.
+        let log = std::thread::spawn(move || {
+            let rest: Vec<String> = lines.map_while(Result::ok).collect();
+            format!("{first}\n{}", rest.join("\n"))
+        });
+        Self { child, address, admin, output, log: Some(log) }
     }
 
     /// Sends a signal, such as `TERM`.
@@ -237,6 +252,14 @@ impl Process {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Ends the process and gives everything that it has logged.
+    pub async fn end(mut self) -> String {
+        self.signal("TERM");
+        let log = self.log.take().unwrap();
+        assert_eq!(self.exit_code().await, Some(0));
+        log.join().unwrap()
     }
 
     /// Waits for the end of the process.

@@ -138,6 +138,10 @@ fn get(call: &Call<'_>) -> Outcome {
 
 fn cancel(call: &mut Call<'_>) -> Outcome {
     let (_, row) = of_path(call)?;
+    if text(&row, "status") == "canceling" {
+        let message = "execution is already canceling";
+        return Err(Failure::new(400, "execution_already_terminal", message.to_owned()));
+    }
     wind_down_row(call, text(&row, "id"))?;
     Reply::data(json!({ "message": "canceling" }))
 }

@@ -188,7 +188,8 @@ async fn cancels() {
     let post = async |path: &str| upstream.send("POST", path, None, &[]).await;
     post(&cancel).await.data();
     assert_eq!(upstream.get(&running).await.data()["status"], "canceling");
-    post(&cancel).await.data();
+    post(&cancel).await.refused(400, "already canceling");
+    post(&format!("/api/syncs/{RUNNING_SYNC}/cancel")).await.data();
     let canceled = upstream.get(&running).await.data();
     assert_eq!(canceled["status"], "canceled");
     assert!(canceled["completed_at"].is_string());
@@ -202,6 +203,7 @@ async fn cancels() {
         let answer = post(&format!("{path}/cancel")).await;
         match status.as_str().unwrap() {
             "completed" | "failed" | "interrupted" | "canceled" => answer.refused(400, "terminal"),
+            "canceling" => answer.refused(400, "already canceling"),
             _ => assert_eq!(answer.status, 200, "{status}"),
         }
         let again = legacy.put(&path, json!({ "status": "canceled" })).await;

@@ -5,6 +5,7 @@
 //! stack costs passthrough no allocation for each layer.
 
 mod in_flight;
+mod last_call;
 mod panics;
 mod request_id;
 mod trace;
@@ -13,6 +14,7 @@ use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 
 pub use in_flight::{InFlight, InFlightGuard};
+pub use last_call::LastCall;
 pub use request_id::RequestId;
 
 use super::Handler;
@@ -21,6 +23,7 @@ use super::Handler;
 pub(super) fn stack(
     handler: impl Handler,
     in_flight: InFlight,
+    last_call: LastCall,
     shim_headers: bool,
 ) -> impl Handler {
     ServiceBuilder::new()
@@ -30,6 +33,8 @@ pub(super) fn stack(
         .layer(layer_fn(|inner| request_id::Identified { inner, show: shim_headers }))
         // Around the panics, so that their answers are logged like any other.
         .layer(layer_fn(trace::Traced))
+        // Inside the trace as well, and outside of whatever the handler waits for.
+        .layer(layer_fn(|inner| last_call::Heeding { inner, last_call: last_call.clone() }))
         // Innermost: everything inside it may fail, nothing outside of it does.
         .layer(layer_fn(panics::Caught))
         .service(handler)
