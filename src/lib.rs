@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod caller;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod contract;

@@ -65,7 +65,7 @@ fn is_same(one: &Operation, other: &Operation) -> bool {
 }
 
 /// A path without the names of its variables.
-pub(super) fn shape(template: &str) -> String {
+pub fn shape(template: &str) -> String {
     let segments = template.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
     segments.collect::<Vec<_>>().join("/")
 }

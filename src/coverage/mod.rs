@@ -21,6 +21,7 @@ use crate::contract::{Contract, Operation, Version};
 use crate::rules::{CallerKind, Rule, Rules};
 
 pub use built_in::{BUILT_IN, BuiltIn};
+pub(crate) use contract::shape;
 pub use list::Waiver;
 
 const EVERY_CALLER: [CallerKind; 3] =
