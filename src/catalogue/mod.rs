@@ -7,6 +7,8 @@ mod calls;
 mod example;
 mod laws;
 mod markdown;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
