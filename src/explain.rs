@@ -279,6 +279,12 @@ impl Imagined {
             example["data"]["type"] = json!("connection");
             example["data"]["organization_id"] = json!("OWNER");
         }
+        if path.starts_with("/api/organizations/")
+            && let Some(organization) = example["data"].as_object_mut()
+        {
+            // Sign-on by OIDC is the exception, and a request that would lose it is refused.
+            organization.remove("issuer");
+        }
         if path.contains("/users/")
             && let Some(email) = example.pointer_mut("/data/email")
         {

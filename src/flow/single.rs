@@ -111,7 +111,9 @@ impl SingleFlow {
 
     fn body(&mut self, job: &Job, single: &Single) -> Result<Option<Bytes>, Failure> {
         let sent = &job.request.body;
-        if !single.body || sent.is_empty() {
+        // Some SDKs send `{}` with a GET or DELETE, which means nothing.
+        let takes_none = single.method == Method::GET || single.method == Method::DELETE;
+        if !single.body || takes_none || sent.is_empty() {
             return Ok(None);
         }
         if job.rule.lenses.is_empty() {
