@@ -61,9 +61,9 @@ fn every_key_of_the_grammar_is_explained() {
                 .filter(|key| !explained.contains(&key.as_str()))
                 .map(|key| format!("`{key}` of `{table}`")),
         );
-        for key in explained.iter().filter(|key| !keys.iter().any(|known| known == *key)) {
-            panic!("the README explains `{key}` of `{table}`, which is no key");
-        }
+        let unknown: Vec<_> =
+            explained.iter().filter(|key| !keys.iter().any(|known| known == *key)).collect();
+        assert!(unknown.is_empty(), "the README explains {unknown:?} of `{table}`: no such keys");
     }
     assert!(missing.is_empty(), "rewrite-rules/README.md does not explain {missing:#?}");
 }
