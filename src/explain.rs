@@ -89,7 +89,13 @@ async fn explain(
                 text,
                 "rule: none; forwarded as it is, with X-Polytomic-Version: {UPSTREAM_VERSION}"
             );
-            text.push_str(&calls);
+            match exchange.upstream().is_idle() {
+                true => drop(writeln!(text, "upstream calls: 1, the request itself")),
+                false => {
+                    text.push_str(&calls);
+                    text.push_str("  … and the request itself\n");
+                }
+            }
         }
         Ok(Choice::Translate(chosen)) => {
             let rule = chosen.rule().clone();
@@ -258,6 +264,10 @@ impl Upstream for Imagined {
 }
 
 impl Imagined {
+    fn is_idle(&self) -> bool {
+        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty()
+    }
+
     fn example(&self, request: &UpstreamRequest) -> Option<Value> {
         let is = |kind| self.kind == kind;
         let path = request.target.path();

@@ -3,7 +3,6 @@
 //! A failure becomes the legacy `ApiError` (`/components/schemas/ApiError` of 2024-02-08),
 //! except 401, which legacy clients read as `RestErrResponse`.
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -29,7 +28,7 @@ pub fn reply(failure: &Failure) -> LegacyResponse {
             "status": status.as_u16(),
         })
     };
-    LegacyResponse { status, headers, body: Bytes::from(body.to_string()) }
+    LegacyResponse { status, headers, body: body.to_string().into() }
 }
 
 /// A legacy 401 body: `status` is a text, the message stands in `error`
@@ -63,7 +62,7 @@ mod tests {
             assert_eq!(answer.status, key.status());
             assert_eq!(answer.headers[RETRY_AFTER], "2");
             assert_eq!(answer.headers[VERSION_HEADER], LEGACY_VERSION);
-            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            let body: Value = serde_json::from_slice(&answer.body.to_bytes()).unwrap();
             let status = if answer.status == 401 {
                 json!("Unauthorized")
             } else {

@@ -121,9 +121,11 @@ impl Translator {
             .call(UpstreamRequest::new(parts.method.clone(), target), envelope)
             .await?;
         let answer = match answer.status.is_success() {
-            true => {
-                LegacyResponse { status: answer.status, headers: answer.headers, body: answer.body }
-            }
+            true => LegacyResponse {
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body.into(),
+            },
             false => error_answer(&[], answer),
         };
         let mut response = respond(answer);

@@ -32,24 +32,24 @@ pub(super) fn success_answer(
         return Ok(LegacyResponse {
             status: answer.status,
             headers: strip_validators(answer.headers),
-            body: answer.body,
+            body: answer.body.into(),
         });
     }
     let text = read(&answer.body)?;
-    let mut down = |resource: Text<'_>, pointer: &str| {
+    let text = rule.resource.edit(text, &mut |resource, pointer| {
         let former = report.rebase(pointer);
         let result = down(rule, &resource, report);
         report.rebase(&former);
         result
-    };
-    let text = rule.resource.edit(text, &mut |resource, pointer| down(resource, pointer))?;
+    })?;
     let text = with_client_addresses(job, text)?;
     let mut envelope = text.into_object().ok_or_else(|| invalid("", "an object"))?;
     for lens in rule.envelope_lenses.iter().rev() {
         lens.down(&mut envelope, report)?;
     }
-    let body = Bytes::from(envelope.to_text().as_text().to_owned());
-    Ok(LegacyResponse { status: answer.status, headers: strip_validators(answer.headers), body })
+    let body = Bytes::from(envelope.to_text().into_string());
+    let headers = strip_validators(answer.headers);
+    Ok(LegacyResponse { status: answer.status, headers, body: body.into() })
 }
 
 /// Addresses of upstream become the client's: it must not be led around the shim.
@@ -65,17 +65,34 @@ fn with_client_addresses<'a>(job: &Job, text: Text<'a>) -> Result<Text<'a>, Fail
 /// The legacy view of one resource.
 pub(super) fn down<'a>(
     rule: &Rule,
-    resource: &Text<'_>,
+    resource: &Text<'a>,
     report: &mut Report,
 ) -> Result<Text<'a>, Failure> {
-    if resource.is_null() {
-        return Ok(resource.clone().into_owned());
+    if rule.lenses.is_empty() {
+        return Ok(resource.clone());
+    }
+    let mut text = String::new();
+    down_into(rule, resource, report, &mut text)?;
+    Ok(Text::written(text))
+}
+
+/// Appends the legacy view of one resource to `out`.
+pub(super) fn down_into(
+    rule: &Rule,
+    resource: &Text<'_>,
+    report: &mut Report,
+    out: &mut String,
+) -> Result<(), Failure> {
+    if resource.is_null() || rule.lenses.is_empty() {
+        out.push_str(resource.as_text());
+        return Ok(());
     }
     let mut object: Object<'_> = resource.object().ok_or_else(|| invalid("/data", "an object"))?;
     for lens in rule.lenses.iter().rev() {
         lens.down(&mut object, report)?;
     }
-    Ok(object.to_text())
+    object.write(out);
+    Ok(())
 }
 
 /// Reads an upstream body.
@@ -104,11 +121,11 @@ pub fn error_answer(renamed: &[(String, String)], answer: UpstreamResponse) -> L
         _ => None,
     };
     let Some(changed) = changed else {
-        return LegacyResponse { status, headers, body };
+        return LegacyResponse { status, headers, body: body.into() };
     };
     let mut headers = strip_validators(headers);
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    LegacyResponse { status, headers, body: Bytes::from(changed) }
+    LegacyResponse { status, headers, body: changed.into() }
 }
 
 /// A legacy 401 (`RestErrResponse`) out of an upstream one (`ApiError`). One that is in legacy
@@ -203,7 +220,7 @@ mod tests {
     }
 
     fn body(answer: LegacyResponse) -> String {
-        String::from_utf8(answer.body.to_vec()).unwrap()
+        String::from_utf8(answer.body.to_bytes().to_vec()).unwrap()
     }
 
     #[test]

@@ -9,14 +9,14 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use super::answer::{down, error_answer, read, strip_validators};
+use super::answer::{down_into, error_answer, read, strip_validators};
 use super::single::query;
 use super::{Answer, Flow, Job, Progress, Question, defect};
 use crate::disclosure::Report;
 use crate::failure::{Failure, Key};
 use crate::json::{Object, Text};
 use crate::lens::invalid;
-use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
+use crate::message::{Content, LegacyResponse, UpstreamRequest, UpstreamResponse};
 use crate::rules::{Calls, Collect};
 
 /// Collect, complete.
@@ -182,7 +182,11 @@ impl CollectFlow {
 
     fn fill(&mut self, place: usize, item: &Text<'_>) -> Result<(), Failure> {
         let slot = self.slots.get_mut(place).ok_or_else(|| defect("an item without a place"))?;
-        slot.item = Some(down(&self.job.rule, item, &mut slot.report)?.as_text().to_owned());
+        // With the comma that stands before it in a list; the first one goes without.
+        let mut text = String::with_capacity(item.as_text().len() + 1);
+        text.push(',');
+        down_into(&self.job.rule, item, &mut slot.report, &mut text)?;
+        slot.item = Some(text);
         Ok(())
     }
 
@@ -196,33 +200,25 @@ impl CollectFlow {
         };
         let (skeleton, headers) =
             self.first.take().ok_or_else(|| defect("a list without a page"))?;
-        let size: usize = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.item.as_ref())
-            .map(|item| item.len() + 1)
-            .sum();
-        let mut list = String::with_capacity(size + skeleton.len());
         let (before, after) =
             skeleton.split_once(MARK).ok_or_else(|| defect("a list without a place for items"))?;
-        list.push_str(before);
+        let mut body = Content::default();
+        body.push(before.to_owned());
         let mut shown = 0;
         for slot in std::mem::take(&mut self.slots) {
             let Some(item) = slot.item else { continue };
-            if shown > 0 {
-                list.push(',');
-            }
-            list.push_str(&item);
+            let item = Bytes::from(item);
+            body.push(if shown == 0 { item.slice(1..) } else { item });
             self.report.rebase(&format!("/{}/{shown}", collect.items));
             self.report.absorb(slot.report);
             shown += 1;
         }
         self.report.rebase("");
-        list.push_str(after);
+        body.push(after.to_owned());
         Ok(Progress::Done(LegacyResponse {
             status: StatusCode::OK,
             headers: strip_validators(headers),
-            body: Bytes::from(list),
+            body,
         }))
     }
 }

@@ -130,11 +130,11 @@ impl EventLogsFlow {
         if envelope.has("data") {
             envelope.set("data", items.into_iter().collect::<Array<'_>>().to_text());
         }
-        let body = Bytes::from(envelope.to_text().as_text().to_owned());
+        let body = Bytes::from(envelope.to_text().into_string());
         Ok(Progress::Done(LegacyResponse {
             status: StatusCode::OK,
             headers: strip_validators(headers),
-            body,
+            body: body.into(),
         }))
     }
 

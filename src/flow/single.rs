@@ -124,7 +124,7 @@ impl SingleFlow {
         for lens in &job.rule.lenses {
             lens.up(&mut body, current.as_ref(), &mut self.report)?;
         }
-        Ok(Some(Bytes::from(body.to_text().as_text().to_owned())))
+        Ok(Some(Bytes::from(body.to_text().into_string())))
     }
 
     /// Checks what can be checked before anything is sent.
@@ -214,11 +214,7 @@ impl SingleFlow {
         }
         let body = filled(&follow.fallback, &job).to_string();
         let headers = strip_validators(accepted.headers);
-        Ok(Progress::Done(LegacyResponse {
-            status: StatusCode::OK,
-            headers,
-            body: Bytes::from(body),
-        }))
+        Ok(Progress::Done(LegacyResponse { status: StatusCode::OK, headers, body: body.into() }))
     }
 
     /// The answer: translated; or, where an accepted write cannot be, as it is and disclosed.
@@ -231,7 +227,7 @@ impl SingleFlow {
         let untranslated = LegacyResponse {
             status: answer.status,
             headers: answer.headers.clone(),
-            body: answer.body.clone(),
+            body: answer.body.clone().into(),
         };
         let mut report = self.report.clone();
         match success_answer(&self.job.clone(), answer, &mut report) {

@@ -114,7 +114,7 @@ impl TargetMetadataFlow {
         Progress::Done(LegacyResponse {
             status: StatusCode::OK,
             headers: strip_validators(headers),
-            body,
+            body: body.into(),
         })
     }
 }

@@ -86,6 +86,16 @@ impl<'a> Text<'a> {
         &self.0
     }
 
+    /// Text that [`Object::write`] wrote.
+    pub(crate) fn written(text: String) -> Text<'static> {
+        Text(Cow::Owned(text))
+    }
+
+    /// The text, owned.
+    pub fn into_string(self) -> String {
+        self.0.into_owned()
+    }
+
     /// The same, owning its text.
     pub fn into_owned(self) -> Text<'static> {
         Text(Cow::Owned(self.0.into_owned()))

@@ -92,7 +92,49 @@ pub struct LegacyResponse {
     /// End-to-end headers; `Content-Length` is not among them, the server computes it.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Content,
+}
+
+/// A body in pieces, sent one after another: a long list is never copied into one text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Content(Vec<Bytes>);
+
+impl Content {
+    /// Adds a piece at the end.
+    pub fn push(&mut self, piece: impl Into<Bytes>) {
+        let piece = piece.into();
+        if !piece.is_empty() {
+            self.0.push(piece);
+        }
+    }
+
+    /// The pieces, in order; none is empty.
+    pub fn into_pieces(self) -> Vec<Bytes> {
+        self.0
+    }
+
+    /// All pieces as one.
+    pub fn to_bytes(&self) -> Bytes {
+        match self.0.as_slice() {
+            [] => Bytes::new(),
+            [only] => only.clone(),
+            pieces => pieces.concat().into(),
+        }
+    }
+}
+
+impl From<Bytes> for Content {
+    fn from(body: Bytes) -> Self {
+        let mut content = Self::default();
+        content.push(body);
+        content
+    }
+}
+
+impl From<String> for Content {
+    fn from(body: String) -> Self {
+        Bytes::from(body).into()
+    }
 }
 
 #[cfg(test)]

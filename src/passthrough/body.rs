@@ -1,5 +1,6 @@
 //! The bodies on both sides of the proxy, and reading one whole.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, Sleep};
 use tracing::Span;
 
 use crate::failure::{Failure, Key};
+use crate::message::Content;
 use crate::server::InFlightGuard;
 
 /// Any error, as body types of several origins have in common.
@@ -29,13 +31,14 @@ pub struct Body {
 
 enum Source {
     Streamed(Incoming, Patience),
-    Whole(Full<Bytes>),
+    Pieces(VecDeque<Bytes>),
 }
 
 impl Body {
-    /// Bytes that are there already.
-    pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { source: Source::Whole(Full::new(bytes.into())), span: None, in_flight: None }
+    /// Bytes that are there already; each piece is let go of once it is sent.
+    pub fn pieces(content: Content) -> Self {
+        let pieces = content.into_pieces().into();
+        Self { source: Source::Pieces(pieces), span: None, in_flight: None }
     }
 
     /// Upstream's body; ends with an error when no next part comes within `patience`.
@@ -65,8 +68,7 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let frame = match &mut this.source {
-            Source::Whole(bytes) => ready!(Pin::new(bytes).poll_frame(context))
-                .map(|frame| frame.map_err(|never| match never {})),
+            Source::Pieces(pieces) => pieces.pop_front().map(|piece| Ok(Frame::data(piece))),
             Source::Streamed(incoming, patience) => match Pin::new(incoming).poll_frame(context) {
                 Poll::Ready(frame) => {
                     patience.waiting = None;
@@ -89,14 +91,16 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Streamed(incoming, _) => incoming.is_end_stream(),
-            Source::Whole(bytes) => bytes.is_end_stream(),
+            Source::Pieces(pieces) => pieces.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Streamed(incoming, _) => incoming.size_hint(),
-            Source::Whole(bytes) => bytes.size_hint(),
+            Source::Pieces(pieces) => {
+                SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ pub fn target(parts: &Parts) -> Result<PathAndQuery, Failure> {
 
 /// The response that carries a translated answer, or one of the shim's own.
 pub fn respond(answer: LegacyResponse) -> Response<Body> {
-    let mut response = Response::new(Body::whole(answer.body));
+    let mut response = Response::new(Body::pieces(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     response

@@ -5,16 +5,19 @@
 //! checked while rules load ([`Rules::load`]); nothing in here does I/O while serving.
 
 mod compile;
+mod compile_lens;
 pub mod document;
 mod finding;
+mod load;
 pub mod path;
 pub mod template;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use http::Method;
-use include_dir::{Dir, include_dir};
 
 pub use finding::Finding;
 pub(crate) use finding::nearest;
@@ -22,11 +25,6 @@ pub(crate) use finding::nearest;
 use crate::lens::Lens;
 use path::Path;
 use template::{Bindings, Template};
-
-/// The list of differences that nothing closes, which stands beside the rules.
-const WAIVERS: &str = "waivers.toml";
-
-static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
 
 /// The rules of a deployment.
 #[derive(Debug, Clone, Default)]
@@ -255,9 +253,7 @@ impl Rules {
     /// # Errors
     /// A defect; the tests load them.
     pub fn embedded() -> Result<Self, Vec<Finding>> {
-        let mut files = Vec::new();
-        embedded_files(&EMBEDDED, &mut files);
-        Self::compile(&files, Options::default())
+        Self::compile(&load::embedded(), Options::default())
     }
 
     /// The rules of a folder, or the embedded ones.
@@ -265,12 +261,10 @@ impl Rules {
     /// # Errors
     /// Every mistake in every file.
     pub fn load(folder: Option<&FilePath>, options: Options) -> Result<Self, Vec<Finding>> {
-        let mut files = Vec::new();
         let Some(folder) = folder else {
-            embedded_files(&EMBEDDED, &mut files);
-            return Self::compile(&files, options);
+            return Self::compile(&load::embedded(), options);
         };
-        read_folder(folder, folder, &mut files).map_err(|finding| vec![finding])?;
+        let files = load::folder(folder).map_err(|finding| vec![finding])?;
         if files.is_empty() {
             let message = "the folder has no rule files".to_owned();
             let hint = Some(
@@ -363,150 +357,5 @@ impl Candidates {
             (Some(callers), Some(kind)) => callers.contains(&kind),
             (Some(_), None) => false,
         })
-    }
-}
-
-/// Whether a file of a rules folder is a rule: every TOML file is, but for the list of differences
-/// that no rule closes.
-fn is_rule(path: &FilePath) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml")
-        && path.file_name().is_none_or(|name| name != WAIVERS)
-}
-
-fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {
-    for file in folder.files() {
-        let path = file.path().to_string_lossy().into_owned();
-        if let (true, Some(text)) = (is_rule(file.path()), file.contents_utf8()) {
-            files.push((path, text.to_owned()));
-        }
-    }
-    for inner in folder.dirs() {
-        embedded_files(inner, files);
-    }
-}
-
-fn read_folder(
-    root: &FilePath,
-    folder: &FilePath,
-    files: &mut Vec<(String, String)>,
-) -> Result<(), Finding> {
-    let unreadable = |path: &FilePath, error: std::io::Error| Finding {
-        file: path.display().to_string(),
-        line: 1,
-        field: String::new(),
-        message: format!("cannot be read: {error}"),
-        hint: None,
-    };
-    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        if path.is_dir() {
-            read_folder(root, &path, files)?;
-        } else if is_rule(&path) {
-            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            files.push((name, text));
-        }
-    }
-    files.sort();
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_rules_compile() {
-        let rules = Rules::embedded().unwrap_or_else(|findings| {
-            panic!("{}", findings.iter().map(|finding| format!("{finding}\n")).collect::<String>())
-        });
-        assert!(rules.iter().count() >= 15);
-    }
-
-    fn findings(text: &str) -> Vec<String> {
-        let result =
-            Rules::compile(&[("x/y.toml".to_owned(), text.to_owned())], Options::default());
-        result
-            .map(|_| Vec::new())
-            .unwrap_or_else(|found| found.iter().map(ToString::to_string).collect())
-    }
-
-    const GOOD: &str = "summary = \"s\"\nwhy = \"w\"\n[match]\nmethod = \"GET\"\npath = \"/a/{id}\"\n[send]\npath = \"/b/{id}\"\n";
-
-    #[test]
-    fn mistakes_name_line_field_and_remedy() {
-        assert_eq!(findings(GOOD), Vec::<String>::new());
-        for (from, to, expected) in [
-            ("\"GET\"", "\"get\"", "x/y.toml:4: match.method: `get` is not a method\n  hint: GET"),
-            (
-                "/b/{id}",
-                "/b/{di}",
-                "x/y.toml:7: send.path: nothing binds the variable `{di}`\n  hint: match.path binds: id",
-            ),
-            ("[send]", "[sned]", "x/y.toml:6: unknown field `sned`"),
-            ("why = \"w\"", "why = \" \"", "x/y.toml:2: why: is empty"),
-            (
-                "[send]",
-                "[response]\nresource = \"data[\"\n[send]",
-                "x/y.toml:7: response.resource: is not a JSONPath",
-            ),
-            (
-                "[send]",
-                "[[lens]]\ncode = \"bulk_shedule\"\n[send]",
-                "x/y.toml:7: lens.code: no lens is called `bulk_shedule`\n  hint: did you mean `bulk_schedule`?",
-            ),
-            ("[send]", "[[lens]]\n[send]", "lens: has 0 kinds of lens"),
-            (
-                "[match]",
-                "own_organization = \"org\"\n[match]",
-                "x/y.toml:3: own_organization: `org` is not a variable",
-            ),
-        ] {
-            let found = findings(&GOOD.replacen(from, to, 1));
-            assert!(found.iter().any(|text| text.contains(expected)), "{to}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn two_rules_for_one_request_are_a_mistake() {
-        let files = [
-            ("a.toml".to_owned(), GOOD.to_owned()),
-            ("b.toml".to_owned(), GOOD.replace("{id}", "{other}")),
-        ];
-        let found = Rules::compile(&files, Options::default()).unwrap_err();
-        assert!(
-            found.iter().any(|finding| finding.message.contains("same requests as")),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn each_operation_of_the_legacy_contract_meets_its_own_rule_or_none() {
-        let rules = Rules::embedded().unwrap();
-        let contract = crate::contract::Contract::of(crate::contract::Version::Legacy);
-        for operation in contract.operations() {
-            let path = operation
-                .template
-                .split('/')
-                .map(|part| if part.starts_with('{') { "x-1" } else { part })
-                .collect::<Vec<_>>()
-                .join("/");
-            for (rule, _) in rules.candidates(&operation.method.parse().unwrap(), &path).rules {
-                assert_eq!(
-                    shape(rule.path.source()),
-                    shape(&operation.template),
-                    "{} catches {}",
-                    rule.id,
-                    operation.id
-                );
-            }
-        }
-    }
-
-    fn shape(path: &str) -> String {
-        path.split('/')
-            .map(|part| if part.starts_with('{') { "{}" } else { part })
-            .collect::<Vec<_>>()
-            .join("/")
     }
 }

@@ -33,6 +33,8 @@ except ImportError:
 
 # SDKs before 1.5 use the pydantic 1 that pydantic 2 carries.
 MODELS = (pydantic.BaseModel, pydantic_v1.BaseModel)
+# What an SDK raises when it cannot make a model of an answer.
+INVALID = (pydantic.ValidationError, pydantic_v1.ValidationError)
 Json = typing.Any
 REQUEST_PATH = re.compile(r'"/?(api/[^"]*)"')
 REQUEST_METHOD = re.compile(r'"(GET|POST|PUT|PATCH|DELETE)"')
@@ -44,7 +46,7 @@ class Unsupported(Exception):
 
 
 class Broken(Exception):
-    """The case cannot be carried out: a reference leads nowhere."""
+    """The case cannot be carried out: a reference leads nowhere, or something that the SDK requires is not given."""
 
 
 class Method(typing.NamedTuple):
@@ -97,6 +99,7 @@ class Worker:
         return {
             "operations": {operation: method.call for operation, method in self.methods.items()},
             "unmatched": sorted(unmatched),
+            "may_omit_version": "version" in inspect.signature(Polytomic.__init__).parameters,
         }
 
     def call(self, question: Json) -> Json:
@@ -124,14 +127,21 @@ class Worker:
         side = question["side"]
         hints = type_hints(function)
         arguments: dict[str, Json] = {}
+        # The earliest SDKs take the body of some methods as one object.
+        whole: dict[str, Json] = {}
         for name, value in question.get("arguments", {}).items():
-            parameter = method.path_parameters.get(name) or method.parameters.get(name)
+            parameter = parameter_of(method, name, question.get("aliases", {}))
+            if parameter is None and "request" in method.parameters:
+                whole[name] = self.resolve(side, value)[0]
+                continue
             if parameter is None:
                 if name in question.get("optional", []):
                     continue
                 raise Unsupported(f"{method.call} has no parameter {name}")
             resolved, is_saved = self.resolve(side, value)
             arguments[parameter] = resolved if is_saved else typed(hints.get(parameter), resolved)
+        if whole:
+            arguments["request"] = typed(hints.get("request"), whole)
         copy = question.get("copy")
         if copy:
             source, _ = self.resolve(side, copy["from"])
@@ -140,6 +150,7 @@ class Worker:
                 value = member(source, name) if parameter else None
                 if parameter and parameter not in arguments and value is not None:
                     arguments[parameter] = value
+        require_complete(method, function, arguments)
         return arguments
 
     def resolve(self, side: str, value: Json) -> tuple[Json, bool]:
@@ -194,6 +205,23 @@ def shape(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path).strip("/")
 
 
+def parameter_of(method: Method, name: str, aliases: Json) -> str | None:
+    """The SDK's parameter for an argument of the contract, by that name or else by one that earlier SDKs give it."""
+    for known in (name, *aliases.get(name, [])):
+        parameter = method.path_parameters.get(known) or method.parameters.get(known)
+        if parameter is not None:
+            return parameter
+    return None
+
+
+def require_complete(method: Method, function: typing.Any, arguments: dict[str, Json]) -> None:
+    """A call without what this SDK version requires is a mistake of the case, not something that the SDK raises."""
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in arguments:
+            raise Broken(f"{method.call} requires {name}")
+
+
+@functools.lru_cache(maxsize=None)
 def type_hints(function: typing.Any) -> dict[str, typing.Any]:
     try:
         return typing.get_type_hints(function)
@@ -233,7 +261,11 @@ def member(value: typing.Any, name: str) -> typing.Any:
 
 
 def failure(raised: Exception) -> Json:
+    """What the SDK raised: an answer of the API with its status, or its own refusal of what the API answered."""
     kind = f"{type(raised).__module__.split('.')[0]}.{type(raised).__name__}"
+    if isinstance(raised, INVALID):
+        places = {json.dumps([str(step) for step in error["loc"]]): error["type"] for error in raised.errors()}
+        return {"outcome": "unreadable", "type": kind, "places": dict(sorted(places.items()))}
     status = getattr(raised, "status_code", None)
     if status is None:
         return {"outcome": "error", "type": kind, "status": None, "body": str(raised)}

@@ -131,7 +131,7 @@ impl World {
                 .headers
                 .get("x-shim-disclosed")
                 .map(|value| value.to_str().unwrap().to_owned());
-            let body = serde_json::from_slice(&outcome.response.body).unwrap();
+            let body = serde_json::from_slice(&outcome.response.body.to_bytes()).unwrap();
             Answer { status: outcome.response.status.as_u16(), body, disclosed }
         })
     }

@@ -22,7 +22,7 @@ class BadCases(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One call. `expect` is `"value"`, or the HTTP statuses that the native answer may have."""
+    """One call. `expect` is what the native answer may be: `"value"`, an HTTP status, or several of these."""
 
     call: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -30,14 +30,22 @@ class Step:
     copy_except: list[str] = field(default_factory=list)
     optional: list[str] = field(default_factory=list)
     save: str | None = None
-    expect: str | int | list[int] = "value"
+    expect: str | int | list[str | int] = "value"
     unknown_arguments: bool = False
 
+    @property
+    def needs(self) -> set[str]:
+        """Names of earlier results that this step uses."""
+        found = {reference[1:].split(".")[0] for reference in references([self.arguments, self.copy])}
+        return found - {"seed"}
+
     def expects(self, outcome: dict[str, Any]) -> bool:
-        if self.expect == "value":
-            return bool(outcome["outcome"] == "value")
-        statuses = self.expect if isinstance(self.expect, list) else [self.expect]
-        return bool(outcome["outcome"] == "error" and outcome["status"] in statuses)
+        if outcome["outcome"] == "unreadable":
+            # The SDK cannot say what the API answered, so nothing can be expected of it.
+            return True
+        expected = self.expect if isinstance(self.expect, list) else [self.expect]
+        found = "value" if outcome["outcome"] == "value" else outcome.get("status")
+        return found in expected
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,10 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Lookup:
-    """Finds one seeded thing (or all that fit: `many`) through the native side, as it is when a scenario starts."""
+    """Finds one seeded thing (or all that fit: `many`) through the native side, as it is when a scenario starts.
+
+    `upstream`: in the answers of 2025-09-18, for ids that legacy answers do not show and people know from elsewhere.
+    """
 
     name: str
     path: str
@@ -65,6 +76,7 @@ class Lookup:
     items: str = "data"
     each: str | None = None
     many: bool = False
+    upstream: bool = False
     where: dict[str, Any] = field(default_factory=dict)
     differs: dict[str, Any] = field(default_factory=dict)
     present: list[str] = field(default_factory=list)
@@ -85,6 +97,8 @@ class Cases:
     scenarios: list[Scenario]
     lookups: dict[str, Lookup]
     callers: dict[str, Caller]
+    # By operation and argument of the contract: what some SDK versions call that argument.
+    aliases: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
 def load(operations: dict[str, Operation], folder: Path = CASES) -> Cases:
@@ -96,25 +110,27 @@ def load(operations: dict[str, Operation], folder: Path = CASES) -> Cases:
     scenarios: list[Scenario] = []
     lookups: dict[str, Lookup] = {}
     callers: dict[str, Caller] = {}
+    aliases: dict[str, dict[str, list[str]]] = {}
     for file in sorted(folder.glob("*.toml")):
         document = tomllib.loads(file.read_text())
         findings += [
-            f"{file.name}: unknown table {key}" for key in document if key not in ("scenario", "lookup", "caller")
+            f"{file.name}: unknown table {key}" for key in document if key not in ("scenario", "lookup", "caller", "alias")
         ]
         for name, table in document.get("lookup", {}).items():
             lookups[name] = build(Lookup, {"name": name, **table}, f"{file.name}: lookup {name}", findings)
         for name, table in document.get("caller", {}).items():
             callers[name] = build(Caller, {"name": name, **table}, f"{file.name}: caller {name}", findings)
+        aliases.update(document.get("alias", {}))
         for table in document.get("scenario", []):
             where = f"{file.name}: {table.get('name', 'scenario without a name')}"
             for variant in variants(table):
                 steps = [build(Step, step, where, findings) for step in variant.pop("step", [])]
                 scenarios.append(build(Scenario, {**variant, "steps": steps, "file": file.stem}, where, findings))
     if not findings:
-        findings = check(Cases(scenarios, lookups, callers), operations)
+        findings = check(Cases(scenarios, lookups, callers, aliases), operations)
     if findings:
         raise BadCases("\n".join(findings))
-    return Cases(scenarios, lookups, callers)
+    return Cases(scenarios, lookups, callers, aliases)
 
 
 def variants(table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -153,6 +169,9 @@ def build(kind: type, table: dict[str, Any], where: str, findings: list[str]) ->
 def check(cases: Cases, operations: dict[str, Operation]) -> list[str]:
     findings: list[str] = []
     names: set[str] = set()
+    for name, arguments in cases.aliases.items():
+        known = operations[name].arguments if name in operations else frozenset()
+        findings += [f"alias {name}: {argument} is no argument" for argument in arguments if argument not in known]
     for lookup in cases.lookups.values():
         if lookup.caller not in cases.callers:
             findings.append(f"lookup {lookup.name}: unknown caller {lookup.caller}")

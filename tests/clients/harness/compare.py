@@ -55,6 +55,7 @@ class Tolerance:
     """A difference that is right, and why. `*` in the pointer is one segment, `**` any number of them.
 
     With `only_added` it is right only where the native answer has nothing at all: what has another value differs still.
+    With `case` only in scenarios whose name begins with it.
     """
 
     client: str
@@ -62,11 +63,13 @@ class Tolerance:
     pointer: str
     reason: str
     only_added: bool = False
+    case: str = ""
     uses: int = field(default=0, compare=False)
 
-    def covers(self, client: str, operation: str, difference: Difference) -> bool:
+    def covers(self, client: str, operation: str, case: str, difference: Difference) -> bool:
         return (
-            fnmatch.fnmatchcase(client, self.client)
+            case.startswith(self.case)
+            and fnmatch.fnmatchcase(client, self.client)
             and fnmatch.fnmatchcase(operation, self.operation)
             and re.fullmatch(pattern(self.pointer), difference.pointer) is not None
             and (difference.native is ABSENT or not self.only_added)
@@ -84,12 +87,14 @@ class Tolerances:
 
     entries: list[Tolerance]
 
-    def split(self, client: str, operation: str, found: list[Difference]) -> tuple[list[Difference], list[Difference]]:
+    def split(
+        self, client: str, operation: str, case: str, found: list[Difference]
+    ) -> tuple[list[Difference], list[Difference]]:
         """Tolerated differences, and the others."""
         tolerated: list[Difference] = []
         rest: list[Difference] = []
         for difference in found:
-            covering = [entry for entry in self.entries if entry.covers(client, operation, difference)]
+            covering = [entry for entry in self.entries if entry.covers(client, operation, case, difference)]
             for entry in covering:
                 entry.uses += 1
             (tolerated if covering else rest).append(difference)
@@ -105,8 +110,8 @@ def load_tolerances(file: Path = TOLERATED) -> Tolerances:
     entries = []
     for table in tomllib.loads(file.read_text()).get("tolerated", []):
         is_complete = all(isinstance(table.get(key), str) and table[key].strip() for key in required)
-        if not is_complete or set(table) - required - {"only_added"}:
+        if not is_complete or set(table) - required - {"only_added", "case"}:
             keys = ", ".join(sorted(required))
-            raise ValueError(f"{file.name}: an entry has {keys}, none empty, and only_added if need be: {table}")
+            raise ValueError(f"{file.name}: an entry has {keys}, none empty, and only_added or case if need be: {table}")
         entries.append(Tolerance(**table))
     return Tolerances(entries)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,28 +36,49 @@ def load(file: Path = CLIENTS) -> list[Client]:
     return [Client(**table) for table in tomllib.loads(file.read_text())["client"]]
 
 
-def command(client: Client, cache: Path) -> list[str]:
-    """The command that starts the client's worker; installs the SDK first unless it is there already."""
-    folder = cache / client.name
-    worker = Path(__file__).parents[1]
-    if client.language == "python":
-        python = install_python(client, folder)
-        return [str(python), str(worker / "worker.py")]
-    install_node(client, folder)
-    return ["node", str(worker / "worker.js"), str(folder)]
+class Installer:
+    """Installs what is missing. May be asked by several threads at once, each about another client."""
 
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.making_pip = threading.Lock()
 
-def install_python(client: Client, folder: Path) -> Path:
-    python = folder / "bin" / "python"
-    wanted = json.dumps([client.version, client.also, sys.version])
-    stamp = folder / "installed.json"
-    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+    def command(self, client: Client) -> list[str]:
+        """The command that starts the client's worker; installs the SDK first unless it is there already."""
+        folder = self.cache / client.name
+        worker = Path(__file__).parents[1]
+        if client.language == "python":
+            python = self.install_python(client, folder)
+            return [str(python), str(worker / "worker.py")]
+        install_node(client, folder)
+        return ["node", str(worker / "worker.js"), str(folder)]
+
+    def install_python(self, client: Client, folder: Path) -> Path:
+        python = folder / "bin" / "python"
+        wanted = json.dumps([client.version, client.also, sys.version])
+        stamp = folder / "installed.json"
+        if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+            return python
+        pip = self.pip()
+        shutil.rmtree(folder, ignore_errors=True)
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+        # Only what a worker imports is compiled, when it first does; all of it would be most of the work.
+        options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
+        run([*pip, "--python", str(python), "install", *options, f"polytomic=={client.version}", *client.also])
+        stamp.write_text(wanted)
         return python
-    shutil.rmtree(folder, ignore_errors=True)
-    run([sys.executable, "-m", "venv", str(folder)])
-    run([str(python), "-m", "pip", "install", "--quiet", f"polytomic=={client.version}", *client.also])
-    stamp.write_text(wanted)
-    return python
+
+    def pip(self) -> list[str]:
+        """One pip for all environments: putting one into each would take longer than the SDKs themselves."""
+        folder = self.cache / "pip"
+        python = folder / "bin" / "python"
+        stamp = folder / "installed.json"
+        with self.making_pip:
+            if not (python.exists() and stamp.exists() and stamp.read_text() == sys.version):
+                shutil.rmtree(folder, ignore_errors=True)
+                run([sys.executable, "-m", "venv", str(folder)])
+                stamp.write_text(sys.version)
+        return [str(python), "-m", "pip"]
 
 
 def install_node(client: Client, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Finds what the cases need in a running emulator, by its native legacy answers alone: no case knows a seeded id."""
+"""Finds what the cases need in a running emulator, by its native answers alone: no case knows a seeded id."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from .cases import Caller, Cases, Lookup
 
 LEGACY = "2024-02-08"
+UPSTREAM = "2025-09-18"
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -21,13 +22,13 @@ class NotFound(Exception):
 
 @dataclass
 class Seed:
-    """Look-ups against one emulator; answers are kept for as long as the object lives (one scenario)."""
+    """Look-ups against one emulator; answers are kept for as long as the object lives (until something is written)."""
 
     cases: Cases
     base_url: str
 
     def __post_init__(self) -> None:
-        self.answers: dict[tuple[str, str], Any] = {}
+        self.answers: dict[tuple[str, str, str], Any] = {}
 
     def resolve(self, value: Any) -> Any:
         """The value with each `$seed.lookup.path` replaced; other references stay for the worker."""
@@ -65,9 +66,10 @@ class Seed:
                 yield {**item, "parent": parent} if isinstance(item, dict) else {"value": item, "parent": parent}
 
     def items(self, lookup: Lookup, path: str) -> list[Any]:
-        key = (lookup.caller, path)
+        version = UPSTREAM if lookup.upstream else LEGACY
+        key = (lookup.caller, path, version)
         if key not in self.answers:
-            self.answers[key] = get(self.base_url, path, self.cases.callers[lookup.caller])
+            self.answers[key] = get(self.base_url, path, self.cases.callers[lookup.caller], version)
         found = self.answers[key]
         for step in lookup.items.split("."):
             found = member(found, step)
@@ -106,9 +108,9 @@ def authorization(caller: Caller) -> str:
     return "Basic " + base64.b64encode(f"{caller.organization}:{caller.key}".encode()).decode()
 
 
-def get(base_url: str, path: str, caller: Caller) -> Any:
-    """A native legacy answer, parsed; None where the emulator answers with an error."""
-    headers = {"Authorization": authorization(caller), "X-Polytomic-Version": LEGACY}
+def get(base_url: str, path: str, caller: Caller, version: str = LEGACY) -> Any:
+    """A native answer, parsed; None where the emulator answers with an error."""
+    headers = {"Authorization": authorization(caller), "X-Polytomic-Version": version}
     try:
         with urllib.request.urlopen(urllib.request.Request(base_url + path, headers=headers), timeout=30) as answer:
             return json.load(answer)

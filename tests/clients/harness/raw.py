@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 from .cases import Caller, Cases
 from .compare import Difference
-from .lookups import LEGACY, authorization
+from .lookups import LEGACY, UPSTREAM, authorization
 from .runner import Result
 
-UPSTREAM = "2025-09-18"
 NOBODY = Caller("nobody", "not-a-key")
 
 # Name, caller, method, path, body, version header sent, version header expected.
@@ -47,7 +46,7 @@ def results(cases: Cases, shim_url: str) -> Iterator[Result]:
         yield Result("raw", f"{method} {path}", name, status, differing)
 
 
-def upstream_versions(behind_url: str) -> Iterator[Result]:
+def upstream_versions(client: str, behind_url: str) -> Iterator[Result]:
     """One result: every request that reached the emulator behind the shim lately was one of the upstream version."""
     with urllib.request.urlopen(f"{behind_url}/_emulator/requests", timeout=30) as answer:
         seen = json.load(answer)
@@ -55,7 +54,7 @@ def upstream_versions(behind_url: str) -> Iterator[Result]:
     others = [item for item in seen if item["version"] not in (UPSTREAM, None)]
     differing = [Difference("/requests", UPSTREAM, item) for item in others]
     note = "" if seen else "the emulator remembers no request"
-    yield Result("raw", "requests", "sent upstream", "different" if differing or note else "equal", differing, note)
+    yield Result("raw", "requests", f"sent upstream for {client}", "different" if differing or note else "equal", differing, note)
 
 
 def version_of(request: urllib.request.Request) -> str | None:

@@ -4,41 +4,64 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .compare import ABSENT, Tolerance
-from .runner import Result
+from .runner import STATUSES, Result
 
 SHOWN_DIFFERENCES = 12
 SHOWN_CHARACTERS = 240
-COLUMNS = ("client", "operations", "cases", "equal", "tolerated", "different", "skipped")
+COLUMNS = ("client", "operations", "cases", "equal", "raises alike", "tolerated", "different", "skipped")
 
 
 @dataclass
 class Summary:
-    """All results, and how many operations each client has."""
+    """All results, and the operations that each client has, clients in the order of the table."""
 
     results: list[Result]
-    has: dict[str, int]
+    has: dict[str, set[str]]
 
     @property
     def different(self) -> int:
         return sum(result.status == "different" for result in self.results)
 
-    def untested(self) -> list[str]:
-        """Clients of which every case was skipped: nothing was shown for them."""
-        judged = {result.client for result in self.results if result.status != "skipped"}
-        return [client for client in self.has if client not in judged]
+    def untested(self) -> Iterator[tuple[str, set[str]]]:
+        """Clients with the operations that they have and that no case compared: nothing was shown for those."""
+        for client, has in self.has.items():
+            missing = has - self.reached(client)
+            if missing:
+                yield client, missing
+
+    def reached(self, client: str) -> set[str]:
+        return {
+            result.operation
+            for result in self.results
+            if result.client == client and result.status != "skipped" and result.operation != "state"
+        }
+
+    def unreadable(self) -> list[str]:
+        """What raises alike: a line for each operation and places, with the clients that cannot read them."""
+        clients: dict[tuple[str, str], dict[str, int]] = {}
+        for result in self.results:
+            if result.status == "alike":
+                counts = clients.setdefault((result.operation, result.note), {})
+                counts[result.client] = counts.get(result.client, 0) + 1
+        return [
+            f"RAISES ALIKE {operation} at {places[:SHOWN_CHARACTERS]}: "
+            + ", ".join(f"{client} ({count})" for client, count in counts.items())
+            for (operation, places), counts in sorted(clients.items())
+        ]
 
     def table(self) -> str:
         rows: list[tuple[str, ...]] = [COLUMNS]
-        for client in dict.fromkeys(result.client for result in self.results):
-            own = [result for result in self.results if result.client == client]
-            counts = Counter(result.status for result in own)
-            reached = {result.operation for result in own if result.status != "skipped" and result.operation != "state"}
-            operations = f"{len(reached)} of {self.has[client]}" if client in self.has else str(len(reached))
-            judged = [counts[status] for status in ("equal", "tolerated", "different")]
+        others = (result.client for result in self.results if result.client not in self.has)
+        for client in [*self.has, *dict.fromkeys(others)]:
+            counts = Counter(result.status for result in self.results if result.client == client)
+            reached = len(self.reached(client))
+            operations = f"{reached} of {len(self.has[client])}" if client in self.has else str(reached)
+            judged = [counts[status] for status in STATUSES if status != "skipped"]
             rows.append((client, operations, *map(str, [sum(judged), *judged, counts["skipped"]])))
         widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

@@ -15,9 +15,13 @@ from .servers import Sides
 from .worker import Worker
 
 
+# `alike`: the SDK cannot read the native answer either, and raises over the same places of the shim's.
+STATUSES = ("equal", "alike", "tolerated", "different", "skipped")
+
+
 @dataclass
 class Result:
-    """What became of one call. `status` is equal, tolerated, different or skipped."""
+    """What became of one call. `status` is one of STATUSES."""
 
     client: str
     operation: str
@@ -55,6 +59,9 @@ class Runner:
         self.client, self.worker, self.sides, self.cases = client, worker, sides, cases
         self.operations, self.tolerances = operations, tolerances
         self.supported: set[str] = set()
+        # Whether the SDK sends the version header only when told to; earlier ones always send it.
+        self.may_omit_version = True
+        self.seed: lookups.Seed | None = None
         # Where the states differ and may: looked over until the scenario ends, and then both sides start afresh.
         self.known: set[str] = set()
         self.stale = False
@@ -62,20 +69,20 @@ class Runner:
     def describe(self) -> dict[str, Any]:
         described = self.worker.describe(self.operations)
         self.supported = set(described["operations"])
+        self.may_omit_version = described["may_omit_version"]
         return described
 
     def restart(self) -> None:
         self.sides.start()
-        self.known, self.stale = set(), False
+        self.known, self.stale, self.seed = set(), False, None
 
     def run(self, run: Run) -> Iterator[Result]:
         """The results of one scenario, one for each step, and one more when its end shows a changed state."""
-        missing = [step.call for step in run.scenario.steps if step.call not in self.supported]
-        if not run.scenario.is_for(self.client):
-            yield Result(self.client, run.scenario.steps[0].call, run.name, "skipped", note="not for this client")
+        if not run.scenario.is_for(self.client) or (run.header and not self.may_omit_version):
             return
-        if missing:
-            yield Result(self.client, missing[0], run.name, "skipped", note="this SDK version has no such operation")
+        if not any(step.call in self.supported for step in run.scenario.steps):
+            for step in run.scenario.steps:
+                yield self.skipped(run, step, "this SDK version has no such operation")
             return
         if self.stale or self.known:
             self.restart()
@@ -90,28 +97,45 @@ class Runner:
                 yield Result(self.client, run.scenario.steps[0].call, run.name, "different", note=str(nothing))
                 return
         self.worker.forget()
+        gone: set[str] = set()
+        last_writes = False
         for step, arguments, copy in steps:
-            result = self.step(run, step, arguments, copy)
+            if step.call not in self.supported:
+                result = self.skipped(run, step, "this SDK version has no such operation")
+            elif step.needs & gone:
+                result = self.skipped(run, step, "needs what an earlier call did not give")
+            else:
+                result = self.step(run, step, arguments, copy)
+                last_writes = self.operations[step.call].writes and result.status != "skipped"
+            if step.save and result.status in ("skipped", "alike"):
+                gone.add(step.save)
             yield result
-            if result.status == "skipped":
-                break
-        changed = self.state_differences()
+        changed = [] if last_writes else self.state_differences()
         if changed:
             yield self.judged(run, "state", changed, note="after the scenario")
 
+    def skipped(self, run: Run, step: Step, note: str) -> Result:
+        return Result(self.client, step.call, run.name, "skipped", note=note)
+
     def prepared(self, scenario: Scenario) -> list[tuple[Step, dict[str, Any], str | None]]:
-        seed = lookups.Seed(self.cases, self.sides.native_url)
-        return [(step, seed.resolve(step.arguments), step.copy) for step in scenario.steps]
+        if self.seed is None:
+            self.seed = lookups.Seed(self.cases, self.sides.native_url)
+        found = [(step, self.seed.resolve(step.arguments), step.copy) for step in scenario.steps]
+        if any(self.operations[step.call].writes for step in scenario.steps):
+            self.seed = None
+        return found
 
     def step(self, run: Run, step: Step, arguments: dict[str, Any], copy: str | None) -> Result:
         native = self.call(run, step, arguments, copy, "native")
         shim = self.call(run, step, arguments, copy, "shim")
         if native["outcome"] == "unsupported":
-            return Result(self.client, step.call, run.name, "skipped", note=native["reason"])
+            return self.skipped(run, step, native["reason"])
         found = list(differences(native, shim))
         if self.operations[step.call].writes:
             found += self.state_differences()
         note = "" if step.expects(native) else f"the native answer is not {step.expect}: {json.dumps(native)[:600]}"
+        if native["outcome"] == "unreadable" and not found:
+            return Result(self.client, step.call, run.name, "alike", note=json.dumps(native["places"]))
         return self.judged(run, step.call, found, note)
 
     def call(self, run: Run, step: Step, arguments: dict[str, Any], copy: str | None, side: str) -> dict[str, Any]:
@@ -129,6 +153,7 @@ class Runner:
             "path_names": list(operation.path_names),
             "query_names": sorted(operation.query),
             "optional": step.optional,
+            "aliases": self.cases.aliases.get(step.call, {}),
             "save": step.save,
         }
         if caller.organization is not None:
@@ -152,7 +177,7 @@ class Runner:
         ]
 
     def judged(self, run: Run, operation: str, found: list[Difference], note: str = "") -> Result:
-        tolerated, rest = self.tolerances.split(self.client, operation, found)
+        tolerated, rest = self.tolerances.split(self.client, operation, run.name, found)
         self.known |= {item.pointer for item in tolerated if item.pointer.startswith("/state")}
         if any(item.pointer.startswith("/state") for item in rest):
             self.stale = True

@@ -18,6 +18,8 @@ from typing import Any
 ADDRESS = re.compile(r"""\b(listen|admin|emulator)"?\s*[=:]?\s*"?(?:http://)?(127\.0\.0\.1:\d+)""")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 START_SECONDS = 30
+# More than a page of model syncs, and all that is seeded by number, with as little beside it as can be.
+EMULATOR = ["emulator", "--listen", "127.0.0.1:0", "--model-syncs", "61"]
 
 
 class DidNotStart(Exception):
@@ -96,8 +98,8 @@ class Sides:
     def start(self) -> None:
         """(Re)starts everything, so that both emulators hold their seed again."""
         self.stop()
-        self.native_url = self.run("native", ["emulator", "--listen", "127.0.0.1:0"])
-        self.behind_url = self.run("behind", ["emulator", "--listen", "127.0.0.1:0"])
+        self.native_url = self.run("native", EMULATOR)
+        self.behind_url = self.run("behind", EMULATOR)
         self.shim_url = self.behind_url
         if not self.native_only:
             serve = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", self.behind_url]
@@ -127,7 +129,6 @@ class Sides:
             self.servers.pop().stop()
 
     def __enter__(self) -> Sides:
-        self.start()
         return self
 
     def __exit__(self, kind: type | None, raised: BaseException | None, trace: TracebackType | None) -> None:
