@@ -103,7 +103,7 @@ fn collect_calls(collect: &Collect) -> Vec<String> {
         Some(pages) => {
             let (size, value) = &pages.size;
             calls.push(format!(
-                "GET {path}?{size}={value}, then &{}={} until there is none",
+                "GET {path}?{size}={value} (then with {}={}, until there is none)",
                 pages.token,
                 pages.next.source()
             ));

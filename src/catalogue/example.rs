@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::contract::{Contract, Operation, Version};
 use crate::coverage::shape;
 use crate::disclosure::Report;
-use crate::json::{Object, Text};
+use crate::json::Text;
 use crate::rules::{Calls, Rule};
 
 /// The members of a body that differ between the two sides.
@@ -40,39 +40,58 @@ pub(super) fn request(rule: &Rule) -> Option<Pair> {
     translated(&whole.legacy).or(Some(whole))
 }
 
-/// The resource that is answered, where a lens changes it.
+/// The resource that is answered, or the whole answer where a lens stands on that, as far as a lens
+/// changes it.
 pub(super) fn answer(rule: &Rule) -> Option<Pair> {
-    let (upstream, mut object) = answered(rule)?;
-    for lens in rule.lenses.iter().rev() {
+    let is_whole = !rule.envelope_lenses.is_empty();
+    let upstream = if is_whole { example(rule)? } else { resource(rule)?.to_tree() };
+    let lenses = if is_whole { &rule.envelope_lenses } else { &rule.lenses };
+    let mut object = Text::tree(&upstream).into_object()?;
+    for lens in lenses.iter().rev() {
         lens.down(&mut object, &mut Report::default()).ok()?;
     }
     differing(&object.to_text().to_tree(), &upstream)
 }
 
 /// An example of the upstream resource that the lenses see.
-fn answered(rule: &Rule) -> Option<(Value, Object<'static>)> {
-    let example =
-        |method: &str, path: &str| operation(Version::Upstream, method, path)?.example_answer();
-    let resource = match &rule.calls {
-        Calls::Single(single) => {
-            let example = match &single.follow {
-                Some(follow) => example("GET", follow.path.source()),
-                None => example(single.method.as_str(), single.path.source()),
-            };
-            rule.resource.first(&Text::tree(&example?))?.into_owned()
-        }
+fn resource(rule: &Rule) -> Option<Text<'static>> {
+    let example = example(rule)?;
+    match &rule.calls {
+        Calls::Single(_) => rule.resource.first(&Text::tree(&example)).map(Text::into_owned),
         Calls::Collect(collect) => match &collect.complete {
-            Some((path, take)) => {
-                take.first(&Text::tree(&example("GET", path.source())?))?.into_owned()
-            }
-            None => {
-                let page = example("GET", collect.path.source())?;
-                Text::tree(page.get(&collect.items)?.get(0)?)
-            }
+            Some((_, take)) => take.first(&Text::tree(&example)).map(Text::into_owned),
+            None => example.get(&collect.items)?.get(0).map(Text::tree),
+        },
+        Calls::Coded(_) => None,
+    }
+}
+
+/// An example of the upstream answer, with the values in it that legacy does not know.
+fn example(rule: &Rule) -> Option<Value> {
+    let (method, path) = match &rule.calls {
+        Calls::Single(single) => match &single.follow {
+            Some(follow) => ("GET", &follow.path),
+            None => (single.method.as_str(), &single.path),
+        },
+        Calls::Collect(collect) => match &collect.complete {
+            Some((path, _)) => ("GET", path),
+            None => ("GET", &collect.path),
         },
         Calls::Coded(_) => return None,
     };
-    Some((resource.to_tree(), resource.into_object()?))
+    let mut example = operation(Version::Upstream, method, path.source())?.example_answer()?;
+    for (pointer, value) in rule.closes.iter().filter_map(|id| added_value(id)) {
+        if let Some(place) = example.pointer_mut(&pointer.replace("/*", "/0")) {
+            *place = Value::from(value);
+        }
+    }
+    Some(example)
+}
+
+/// Pointer and value of `… response POINTER value VALUE added`.
+fn added_value(id: &str) -> Option<(&str, &str)> {
+    let (_, what) = id.split_once(" response ")?;
+    what.strip_suffix(" added")?.split_once(" value ")
 }
 
 fn operation(version: Version, method: &str, path: &str) -> Option<&'static Operation> {

@@ -48,9 +48,9 @@ fn section(entry: &Entry) -> String {
     };
     let _ = write!(
         text,
-        "\nBefore: `{}`{callers}.\n\nAfter, in {}:\n\n",
+        "\nBefore: `{}`{callers}.\n\nAfter (upstream calls: {}):\n\n",
         request_of(entry),
-        calls(entry)
+        entry.amplification
     );
     for (place, call) in entry.calls.iter().enumerate() {
         let (call, remark) = call
@@ -59,13 +59,6 @@ fn section(entry: &Entry) -> String {
         let _ = writeln!(text, "{}. `{call}`{remark}", place + 1);
     }
     text
-}
-
-fn calls(entry: &Entry) -> String {
-    match entry.amplification.as_str() {
-        "1" => "1 upstream call".to_owned(),
-        more => format!("{more} upstream calls"),
-    }
 }
 
 /// Data before and after, as far as it differs.

@@ -15,5 +15,8 @@ pub struct BuiltIn {
 pub const BUILT_IN: &[BuiltIn] = &[BuiltIn {
     code: "flow::error_answer",
     closes: &["* error 401 changed"],
-    tests: &[("src/flow/answer.rs", "a_401_takes_the_legacy_form")],
+    tests: &[
+        ("src/flow/answer.rs", "a_401_takes_the_legacy_form"),
+        ("tests/integration/unauthorized.rs", "every_route_answers_401_in_the_legacy_form"),
+    ],
 }];

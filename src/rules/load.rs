@@ -6,10 +6,10 @@ use include_dir::{Dir, include_dir};
 
 use super::Finding;
 
-static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
-
 /// The list of differences that nothing closes, which stands beside the rules.
 const WAIVERS: &str = "waivers.toml";
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
 
 /// Whether a file of a rules folder is a rule: every TOML file is, but for [`WAIVERS`].
 fn is_rule(path: &Path) -> bool {

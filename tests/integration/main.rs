@@ -19,3 +19,4 @@ mod protocols;
 mod settings;
 mod streaming;
 mod support;
+mod unauthorized;
