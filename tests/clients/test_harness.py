@@ -159,7 +159,7 @@ class Seeds(unittest.TestCase):
             "other": cases.Lookup("other", "/api/syncs", differs={"id": "$seed.old.id"}),
         }
         seed = lookups.Seed(cases.Cases([], found, {}), "http://127.0.0.1:9")
-        seed.answers["organization", "/api/syncs"] = {
+        seed.answers["organization", "/api/syncs", lookups.LEGACY] = {
             "data": [{"id": 1, "state": {"name": "c"}}, {"id": 2, "state": {"name": "b"}, "gone": []}]
         }
         return seed

@@ -126,15 +126,18 @@ class Runner:
         return found
 
     def is_looked_at(self, steps: list[Step], place: int) -> bool:
-        """Whether the states are compared after this step: after the last one, and before a removal takes a trace away.
+        """Whether the states are compared after this step: a write that is the last step, or that a removal follows.
+
+        They are compared when the scenario ends, and before a removal takes a trace away.
 
         Looking costs more than the call itself. In between it is not needed: what a legacy client sees is compared in
         the answers, and what it cannot see no later write of it restores.
         """
+        if not self.operations[steps[place].call].writes:
+            return False
         later = [self.operations[step.call] for step in steps[place + 1 :]]
         following = next((operation for operation in later if operation.writes), None)
-        is_before_removal = following is not None and following.method == "DELETE"
-        return not later or (self.operations[steps[place].call].writes and is_before_removal)
+        return not later or (following is not None and following.method == "DELETE")
 
     def step(
         self, run: Run, step: Step, arguments: dict[str, Any], copy: str | None, is_looked_at: bool
