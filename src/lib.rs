@@ -2,9 +2,11 @@
 
 pub mod admin;
 pub mod caller;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod contract;
+pub mod coverage;
 pub mod demo;
 pub mod disclosure;
 pub mod emulator;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, EmulatorArguments, Flags, TableFormat, healthcheck, question,
+    Cli, Command, EmulatorArguments, Flags, RulesArguments, TableFormat, healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
@@ -17,7 +17,7 @@ use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, Live, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
-use polytomic_shim::{check, demo, explain, telemetry};
+use polytomic_shim::{catalogue, check, demo, explain, telemetry};
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
@@ -39,6 +39,13 @@ fn main() -> ExitCode {
         Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),
+        Command::Rules(arguments) => {
+            let RulesArguments { format, long, flags: more } = arguments;
+            load(flags.and(more)).and_then(|settings| {
+                show(&catalogue::run(&settings, format, long)?);
+                Ok(ExitCode::SUCCESS)
+            })
+        }
         Command::Settings { format: TableFormat::Markdown } => {
             show(&settings::markdown());
             Ok(ExitCode::SUCCESS)

@@ -60,6 +60,9 @@ pub enum Command {
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck(Flags),
+    /// Print the rules: what each does, closes and costs, and what proves it.
+    #[command(after_help = RULES_EXAMPLES, after_long_help = RULES_EXAMPLES)]
+    Rules(RulesArguments),
     /// Print the table of all settings.
     #[command(hide = true)]
     Settings {
@@ -127,6 +130,38 @@ pub struct EmulatorArguments {
     /// How many model syncs organization A has, at least 20.
     #[arg(long, value_name = "COUNT", default_value_t = 120)]
     pub model_syncs: usize,
+}
+
+/// The arguments of `rules`.
+#[derive(Args)]
+pub struct RulesArguments {
+    /// How to print them.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: CatalogueFormat,
+    /// Each difference that a rule closes, and each call that it makes.
+    #[arg(long)]
+    pub long: bool,
+    /// Settings; `rules` names the folder.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+const RULES_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim rules
+  polytomic-shim rules --long --rules my-rules
+  polytomic-shim rules --format json
+  polytomic-shim rules --format markdown      (the catalogue of rewrite-rules/README.md)";
+
+/// How the rules are printed.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum CatalogueFormat {
+    /// For a terminal.
+    Table,
+    /// As in the README of the rules.
+    Markdown,
+    /// For tools: an array of rules.
+    Json,
 }
 
 /// How the table of settings is printed.

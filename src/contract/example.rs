@@ -1,4 +1,4 @@
-//! Examples of answers, made from their schemas.
+//! Examples of requests and answers, made from their schemas.
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,11 @@ impl Operation {
     /// validates, and shows where a value of a real answer would turn up.
     pub fn example_answer(&self) -> Option<Value> {
         self.answer_schema().map(|schema| self.example(schema, "value", 0))
+    }
+
+    /// A request's body with every declared property; none for an operation without one.
+    pub fn example_request(&self) -> Option<Value> {
+        self.request_schema().map(|schema| self.example(schema, "value", 0))
     }
 
     fn example(&self, schema: &Value, name: &str, depth: usize) -> Value {

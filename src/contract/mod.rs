@@ -16,6 +16,8 @@ mod schema;
 mod template;
 
 pub use operation::Operation;
+#[cfg(test)]
+pub(crate) use operation::read_all;
 pub use query::pairs as query_pairs;
 
 use template::Template;

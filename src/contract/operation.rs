@@ -108,6 +108,11 @@ impl Operation {
         schema::resolve(schema, &self.components).map_or(schema, |(_, component)| component)
     }
 
+    /// The operation as the document has it, parameters and responses included.
+    pub fn source(&self) -> &Value {
+        &self.source
+    }
+
     /// The names of the path's parameters, in order.
     pub fn path_parameters(&self) -> impl Iterator<Item = &str> {
         self.route.parameters()

@@ -73,7 +73,7 @@ impl<'s> Findings<'s> {
 }
 
 /// The known name nearest to a mistaken one, if one is near.
-pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let scored = known.into_iter().map(|candidate| (distance(name, candidate), candidate));
     scored
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)

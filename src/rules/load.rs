@@ -6,7 +6,16 @@ use include_dir::{Dir, include_dir};
 
 use super::Finding;
 
+/// The list of differences that nothing closes, which stands beside the rules.
+const WAIVERS: &str = "waivers.toml";
+
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
+
+/// Whether a file of a rules folder is a rule: every TOML file is, but for [`WAIVERS`].
+fn is_rule(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+        && path.file_name().is_none_or(|name| name != WAIVERS)
+}
 
 /// Paths and texts of the rule files that are part of the binary.
 pub(super) fn embedded() -> Vec<(String, String)> {
@@ -26,7 +35,7 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<(String, String)>, Finding> {
 fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {
     for file in folder.files() {
         let path = file.path().to_string_lossy().into_owned();
-        if let (true, Some(text)) = (path.ends_with(".toml"), file.contents_utf8()) {
+        if let (true, Some(text)) = (is_rule(file.path()), file.contents_utf8()) {
             files.push((path, text.to_owned()));
         }
     }
@@ -51,7 +60,7 @@ fn read_folder(
         let path = entry.map_err(|error| unreadable(folder, error))?.path();
         if path.is_dir() {
             read_folder(root, &path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if is_rule(&path) {
             let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             files.push((name, text));

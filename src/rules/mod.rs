@@ -20,6 +20,7 @@ use std::sync::Arc;
 use http::Method;
 
 pub use finding::Finding;
+pub(crate) use finding::nearest;
 
 use crate::lens::Lens;
 use path::Path;

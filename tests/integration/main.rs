@@ -21,3 +21,4 @@ mod protocols;
 mod settings;
 mod streaming;
 mod support;
+mod unauthorized;
