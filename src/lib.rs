@@ -18,6 +18,7 @@ pub mod json;
 pub mod lens;
 pub mod message;
 pub mod passthrough;
+pub mod reload;
 pub mod reply;
 pub mod rules;
 pub mod server;

@@ -24,13 +24,13 @@ use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rules::{CallerKind, Rules};
-use crate::server::{COME_AGAIN, Gate, Handler, answer};
+use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
 
-/// Answers legacy requests, and passes everything else through.
-pub struct Translator {
+/// What a translator works by, as long as nothing of it changes.
+pub(super) struct Workings {
     exchange: Exchange<UpstreamClient>,
     metrics: Arc<Metrics>,
     default_version: HeaderValue,
@@ -49,9 +49,9 @@ pub struct Translator {
 /// The largest 401 body that is rebuilt; a longer one is no error message.
 const MAX_ERROR: usize = 64 * 1024;
 
-impl Translator {
+impl Workings {
     /// A translator over `client` by `rules`, counting in `metrics`.
-    pub fn new(
+    pub(super) fn new(
         client: UpstreamClient,
         rules: Rules,
         settings: &Settings,
@@ -74,6 +74,40 @@ impl Translator {
             max_translations: settings.max_translations,
             translations: Gate::default(),
         }
+    }
+
+    /// The same, with what `earlier` knows and counts.
+    pub(super) fn after(mut self, earlier: &Self) -> Self {
+        let same_upstream = self.upstream == earlier.upstream;
+        self.exchange = self.exchange.after(&earlier.exchange, same_upstream);
+        self.translations = earlier.translations.clone();
+        self
+    }
+
+    /// The way to upstream.
+    pub(super) fn upstream(&self) -> &UpstreamClient {
+        self.exchange.upstream()
+    }
+
+    /// Answers one request.
+    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
+        let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
+            true => Ending::Migrated,
+            false => Ending::OtherVersion,
+        };
+        let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
+            self.legacy(request).await
+        } else {
+            // Absent, and the default is another version: upstream must not fall back on its own.
+            let version = (!request.headers().contains_key(VERSION_HEADER))
+                .then(|| self.default_version.clone());
+            self.forward(request, version).await.map(|mut response| {
+                response.body_mut().set_account(Account { ending, ..Account::default() });
+                response
+            })
+        };
+        result.unwrap_or_else(|failure| answer(&failure))
     }
 
     async fn legacy(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
@@ -262,28 +296,6 @@ impl Translator {
         }
         location::rewrite(headers, || self.origins(front));
         response
-    }
-}
-
-impl Handler for Translator {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
-        let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
-        let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
-            true => Ending::Migrated,
-            false => Ending::OtherVersion,
-        };
-        let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
-            self.legacy(request).await
-        } else {
-            // Absent, and the default is another version: upstream must not fall back on its own.
-            let version = (!request.headers().contains_key(VERSION_HEADER))
-                .then(|| self.default_version.clone());
-            self.forward(request, version).await.map(|mut response| {
-                response.body_mut().set_account(Account { ending, ..Account::default() });
-                response
-            })
-        };
-        result.unwrap_or_else(|failure| answer(&failure))
     }
 }
 

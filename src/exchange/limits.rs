@@ -13,6 +13,7 @@ use crate::server::{COME_AGAIN, Gate};
 #[derive(Debug)]
 pub struct Limits {
     all: Arc<Semaphore>,
+    total: usize,
     each: usize,
     callers: Mutex<HashMap<Fingerprint, Weak<CallerLimit>>>,
     waiting: Gate,
@@ -55,6 +56,7 @@ impl Limits {
     pub fn new(all: usize, each: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(all.max(1))),
+            total: all,
             each: each.max(1),
             callers: Mutex::default(),
             waiting: Gate::default(),
@@ -67,6 +69,12 @@ impl Limits {
     pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
         self.ceilings = ceilings;
         self
+    }
+
+    /// Whether these allow the same as others.
+    pub fn same_as(&self, other: &Self) -> bool {
+        let numbers = |limits: &Self| (limits.total, limits.each, limits.ceilings);
+        numbers(self) == numbers(other)
     }
 
     /// Calls that one request may take.

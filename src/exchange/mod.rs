@@ -8,6 +8,7 @@ mod limits;
 mod location;
 mod request_path;
 mod session;
+mod translator;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ use crate::rules::{CallerKind, Calls, Candidates, CodedFlow, Rule, Rules};
 use crate::telemetry::{Meters, Metrics};
 use crate::upstream::{Envelope, Upstream};
 
-pub use handler::Translator;
 pub use request_path::check as check_path;
+pub use translator::Translator;
 
 pub use limits::Ceilings;
 
@@ -61,9 +62,9 @@ pub struct Exchange<U> {
     upstream: U,
     rules: Rules,
     bounds: Bounds,
-    limits: Limits,
-    callers: Callers,
-    owners: Owners,
+    limits: Arc<Limits>,
+    callers: Arc<Callers>,
+    owners: Arc<Owners>,
     salt: Salt,
     metrics: Arc<Metrics>,
     idempotency_key: fn() -> String,
@@ -116,13 +117,13 @@ impl<U: Upstream> Exchange<U> {
         Self {
             upstream,
             rules,
-            limits: Limits::new(bounds.total_concurrency, bounds.caller_concurrency),
-            callers: Callers::new(
+            limits: Arc::new(Limits::new(bounds.total_concurrency, bounds.caller_concurrency)),
+            callers: Arc::new(Callers::new(
                 bounds.caller_cache_size,
                 bounds.caller_cache_ttl,
                 bounds.caller_kind,
-            ),
-            owners: Owners::new(bounds.caller_cache_size, Duration::from_secs(24 * 3600)),
+            )),
+            owners: Arc::new(Owners::new(bounds.caller_cache_size, Duration::from_secs(24 * 3600))),
             salt: Salt::random(),
             metrics: Arc::default(),
             idempotency_key: || uuid::Uuid::new_v4().to_string(),
@@ -133,7 +134,26 @@ impl<U: Upstream> Exchange<U> {
     /// The same, refusing what is over `ceilings`.
     #[must_use]
     pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
-        self.limits = self.limits.with_ceilings(ceilings);
+        let limits = Limits::new(self.bounds.total_concurrency, self.bounds.caller_concurrency);
+        self.limits = Arc::new(limits.with_ceilings(ceilings));
+        self
+    }
+
+    /// The same, with what `earlier` has under way, and with what it knows of callers if both have
+    /// the same upstream; as far as their bounds are the same.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self, same_upstream: bool) -> Self {
+        if self.limits.same_as(&earlier.limits) {
+            self.limits = earlier.limits.clone();
+        }
+        let cache = |bounds: &Bounds| {
+            (bounds.caller_cache_size, bounds.caller_cache_ttl, bounds.caller_kind)
+        };
+        if same_upstream && cache(&self.bounds) == cache(&earlier.bounds) {
+            self.callers = earlier.callers.clone();
+            self.owners = earlier.owners.clone();
+            self.salt = earlier.salt.clone();
+        }
         self
     }
 

@@ -1,4 +1,4 @@
-//! One client connection: HTTP/1.1, or HTTP/2 with prior knowledge.
+//! One client connection: HTTP/1.1, or HTTP/2 with prior knowledge or by TLS.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -11,8 +11,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::Handler;
 use super::watched::{Signs, Watched};
@@ -39,6 +42,8 @@ pub(super) struct Client {
     pub(super) peer: SocketAddr,
     /// As they were when the client connected; they stay for the whole connection.
     pub(super) settings: Arc<Settings>,
+    /// None where clients are served without TLS.
+    pub(super) tls: Option<Arc<ServerConfig>>,
 }
 
 impl Client {
@@ -48,14 +53,44 @@ impl Client {
         self,
         handler: Arc<H>,
         metrics: Arc<Metrics>,
-        mut told: watch::Receiver<()>,
+        told: watch::Receiver<()>,
     ) {
-        let Self { stream, peer: address, settings } = self;
+        let Self { stream, peer: address, settings, tls } = self;
         // Small answers must not wait for the client's acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
-        let peer = Peer { address, tls: false };
         let signs = Arc::new(Signs::default());
         let stream = Watched::new(stream, settings.write_timeout, signs.clone());
+        let peer = Peer { address, tls: tls.is_some() };
+        let talk = Talk { peer, settings, signs, metrics };
+        let Some(tls) = tls else { return talk.serve(stream, handler, told).await };
+        let shaking = TlsAcceptor::from(tls).accept(stream);
+        match tokio::time::timeout(talk.settings.header_timeout, shaking).await {
+            Ok(Ok(stream)) => talk.serve(stream, handler, told).await,
+            Ok(Err(error)) => tracing::debug!(%error, peer = %address, "no TLS came about"),
+            Err(_) => count_late_head(&talk.signs, address, &talk.metrics),
+        }
+    }
+}
+
+/// A connection over which HTTP is spoken.
+struct Talk {
+    peer: Peer,
+    settings: Arc<Settings>,
+    signs: Arc<Signs>,
+    metrics: Arc<Metrics>,
+}
+
+impl Talk {
+    async fn serve<H: Handler>(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        handler: Arc<H>,
+        mut told: watch::Receiver<()>,
+    ) {
+        let Self { peer, settings, signs, metrics } = self;
+        let address = peer.address;
+        // A handshake, if there was one, was no request.
+        signs.began.store(false, Ordering::Relaxed);
         let spoke = Arc::new(AtomicBool::new(false));
         let service = service_fn({
             let (spoke, signs) = (spoke.clone(), signs.clone());

@@ -6,6 +6,7 @@ mod layers;
 mod live;
 mod shed;
 mod signals;
+mod tls;
 mod watched;
 
 use std::net::SocketAddr;
@@ -20,9 +21,10 @@ use tokio::task::JoinSet;
 
 pub use gate::{Gate, Pass};
 pub use layers::{InFlight, LastCall, RequestId};
-pub use live::Live;
+pub use live::{Live, Prepared};
 pub(crate) use shed::COME_AGAIN;
-pub use signals::stop_signals;
+pub use signals::{hangup_signals, stop_signals};
+pub use tls::TlsError;
 
 use self::connection::Client;
 use self::shed::Shedder;
@@ -43,6 +45,12 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request; its extensions hold a [`crate::passthrough::Peer`] and a [`RequestId`].
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+impl<H: Handler> Handler for Arc<H> {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        H::handle(self, request).await
+    }
 }
 
 /// Both listeners, bound and not yet accepting.
@@ -81,7 +89,8 @@ impl Listeners {
     pub fn announce(&self, settings: &Settings, roots: Roots) {
         let Ok((listen, admin)) = self.addresses() else { return };
         let (upstream, version) = (&settings.upstream, env!("CARGO_PKG_VERSION"));
-        tracing::info!(target: ALWAYS, %listen, %admin, %upstream, ?roots, version, "listening");
+        let tls = settings.tls_cert.is_some();
+        tracing::info!(target: ALWAYS, %listen, %admin, tls, %upstream, ?roots, version, "listening");
     }
 }
 
@@ -108,7 +117,7 @@ pub async fn serve<H: Handler>(
 ) -> Ending {
     let mut admin = JoinSet::new();
     admin.spawn(admin::serve(listeners.admin, status.clone()));
-    let Status { readiness, metrics } = status;
+    let Status { readiness, metrics, .. } = status;
     let last_call = LastCall::default();
     let stack = layers::stack(handler, &live, &metrics, last_call.clone());
     let stack = Arc::new(stack);
@@ -119,10 +128,11 @@ pub async fn serve<H: Handler>(
         tokio::select! {
             accepted = listeners.proxy.accept() => match accepted {
                 Ok((stream, _)) if connections.len() >= live.now().max_connections => {
-                    shedder.shed(stream, &metrics, true);
+                    shedder.shed(stream, &metrics, live.tls().is_none());
                 }
                 Ok((stream, peer)) => {
-                    let client = Client { stream, peer, settings: live.settings() };
+                    let (settings, tls) = (live.settings(), live.tls());
+                    let client = Client { stream, peer, settings, tls };
                     let metrics = metrics.clone();
                     connections.spawn(client.serve(stack.clone(), metrics, told.clone()));
                 }

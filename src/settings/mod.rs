@@ -35,6 +35,10 @@ table::settings! {
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
     /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
+    /// PEM file of the certificate, and those that lead to its authority, by which clients are served over TLS. Goes with `tls_key`.
+    tls_cert: Option<PathBuf> = "", "FILE", values::certificates;
+    /// PEM file of the private key of `tls_cert`.
+    tls_key: Option<PathBuf> = "", "FILE", values::private_key;
     /// Origin of the 2025-09-18 API that requests go to: scheme, host and port, nothing else.
     upstream: Origin = "https://app.polytomic.com", "ORIGIN", origin::parse;
     /// PEM file of additional root certificates to trust upstream by, for self-hosted deployments.
@@ -97,6 +101,8 @@ table::settings! {
     log_level: Level = "info", "LEVEL", values::level;
     /// Form of log lines: `human` or `json`.
     log_format: LogFormat = "human", "FORMAT", values::log_format;
+    /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
+    ready_upstream: bool = "false", "BOOLEAN", values::boolean;
     /// How long requests that are under way may still take after SIGTERM or SIGINT.
     drain: Duration = "25s", "DURATION", values::duration_or_none;
 }
@@ -130,12 +136,34 @@ impl Settings {
         }
     }
 
+    /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
+    /// log is begun. Gives the names of what was changed, and is not now.
+    pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
+        const FIXED: [&str; 4] = ["listen", "admin", "log_level", "log_format"];
+        let mut kept = self.differences(before);
+        kept.retain(|name| FIXED.contains(name));
+        self.listen = before.listen;
+        self.admin = before.admin;
+        self.log_level = before.log_level;
+        self.log_format = before.log_format;
+        kept
+    }
+
     /// What is wrong only in combination.
     fn contradictions(&self, given: &[Given], mistakes: &mut Vec<Mistake>) {
         let source_of = |name: &str| {
             let found = given.iter().find(|value| value.name == name);
             found.map_or(Source::Default, |value| value.source.clone())
         };
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            let (there, missing) = match self.tls_cert.is_some() {
+                true => ("tls_cert", "tls_key"),
+                false => ("tls_key", "tls_cert"),
+            };
+            let message = format!("`{there}` is set, and `{missing}` is not");
+            let hint = format!("set `{missing}` as well, or neither of them");
+            mistakes.push(Mistake::new(source_of(there), message).hint(hint));
+        }
         if self.listen == self.admin && self.listen.port() != 0 {
             mistakes.push(
                 Mistake::new(source_of("admin"), "`admin` is the same address as `listen`")

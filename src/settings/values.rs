@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::Level;
 
 use super::mistake::Problem;
@@ -52,6 +52,21 @@ pub(super) fn certificates(text: &str) -> Result<Option<PathBuf>, Problem> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     if !certificates.is_ok_and(|certificates| !certificates.is_empty()) {
         return Err(Problem::new(format!("the file `{text}` holds no certificate"), hint));
+    }
+    Ok(Some(PathBuf::from(text)))
+}
+
+/// A PEM file with a private key, or nothing. Nothing of the key is repeated.
+pub(super) fn private_key(text: &str) -> Result<Option<PathBuf>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let hint = "name a PEM file with `-----BEGIN PRIVATE KEY-----` in it, without a passphrase";
+    let pem = std::fs::read(text).map_err(|error| {
+        Problem::new(format!("the file `{text}` cannot be read: {error}"), hint)
+    })?;
+    if PrivateKeyDer::from_pem_slice(&pem).is_err() {
+        return Err(Problem::new(format!("the file `{text}` holds no private key"), hint));
     }
     Ok(Some(PathBuf::from(text)))
 }

@@ -66,6 +66,7 @@ pub struct Metrics {
     caller_hits: Counter,
     caller_misses: Counter,
     in_flight: Gauge,
+    reloads: Vec<Counter>,
 }
 
 impl Default for Metrics {
@@ -90,6 +91,12 @@ impl Default for Metrics {
             "Questions of who is calling, by whether the answer was remembered",
             ("result", &mut ["hit", "miss"].into_iter()),
         );
+        let reloads = fixed(
+            &mut registry,
+            "reloads",
+            "Times that settings, rules and certificates were read again",
+            ("result", &mut ["applied", "refused"].into_iter()),
+        );
         let mut callers = callers.into_iter();
         let in_flight = Gauge::default();
         registry.register("in_flight", "Requests under way, to their last byte", in_flight.clone());
@@ -106,6 +113,7 @@ impl Default for Metrics {
             caller_hits: callers.next().unwrap_or_default(),
             caller_misses: callers.next().unwrap_or_default(),
             in_flight,
+            reloads,
         }
     }
 }
@@ -172,6 +180,13 @@ impl Metrics {
         } else {
             self.caller_misses.inc()
         };
+    }
+
+    /// Counts a reload.
+    pub fn reload(&self, applied: bool) {
+        if let Some(counter) = self.reloads.get(usize::from(!applied)) {
+            counter.inc();
+        }
     }
 
     /// How many requests are under way.

@@ -70,7 +70,14 @@ impl Shim {
         status.readiness.ready();
         let (stop, stopped) = mpsc::channel(2);
         let ending = tokio::spawn(async move {
-            server::serve(Arc::new(Live::new(settings)), listeners, handler, status, stopped).await
+            server::serve(
+                Arc::new(Live::new(settings).unwrap()),
+                listeners,
+                handler,
+                status,
+                stopped,
+            )
+            .await
         });
         Self { address, admin, stop, ending }
     }
