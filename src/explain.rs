@@ -289,7 +289,7 @@ impl Imagined {
             example["data"]["type"] = json!("connection");
             example["data"]["organization_id"] = json!("OWNER");
         }
-        if path.starts_with("/api/organizations/")
+        if (path.starts_with("/api/organizations/") || path == "/api/organization")
             && let Some(organization) = example["data"].as_object_mut()
         {
             // Sign-on by OIDC is the exception, and a request that would lose it is refused.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use polytomic_shim::admin::Readiness;
+use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
     Cli, Command, EmulatorArguments, Flags, RulesArguments, TableFormat, healthcheck, question,
 };
@@ -97,7 +97,7 @@ async fn stages(
     listening: impl FnOnce(SocketAddr),
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let readiness = Readiness::default();
+    let status = Status::default();
     let rules =
         Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(settings))
             .map_err(check::describe)?;
@@ -105,9 +105,9 @@ async fn stages(
     let listeners = Listeners::bind(settings).await.map_err(text)?;
     listeners.announce(settings, client.roots());
     listening(listeners.addresses().map_err(text)?.0);
-    let handler = Translator::new(client, rules, settings);
-    readiness.ready();
-    let ending = server::serve(settings, listeners, handler, readiness, stop).await;
+    let handler = Translator::new(client, rules, settings, status.metrics.clone());
+    status.readiness.ready();
+    let ending = server::serve(settings, listeners, handler, status, stop).await;
     Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,4 +1,4 @@
-//! The admin listener: whether the process lives, and whether it should get requests.
+//! The admin listener: whether the process lives, whether it should get requests, and its metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -6,9 +6,21 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::telemetry::{self, Metrics};
+
+/// What the admin listener tells of the process; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// Whether the shim should get requests.
+    pub readiness: Readiness,
+    /// What it has done.
+    pub metrics: Arc<Metrics>,
+}
 
 /// Whether the shim should get requests; clones share it. Starts as not yet.
 #[derive(Debug, Clone, Default)]
@@ -38,18 +50,23 @@ impl Readiness {
     }
 }
 
-/// Serves `GET /healthz` and `GET /readyz` for as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, readiness: Readiness) {
+/// Serves `GET /healthz`, `GET /readyz` and `GET /metrics` for as long as it is polled.
+pub(crate) async fn serve(listener: TcpListener, status: Status) {
     let router = Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
-        .with_state(readiness);
+        .route("/metrics", get(metrics))
+        .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");
     }
 }
 
-async fn ready(State(readiness): State<Readiness>) -> (StatusCode, Json<Value>) {
-    let (status, text) = readiness.state();
+async fn ready(State(status): State<Status>) -> (StatusCode, Json<Value>) {
+    let (status, text) = status.readiness.state();
     (status, Json(json!({ "status": text })))
+}
+
+async fn metrics(State(status): State<Status>) -> ([(HeaderName, &'static str); 1], String) {
+    ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], status.metrics.text())
 }

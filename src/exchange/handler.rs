@@ -1,6 +1,7 @@
 //! What happens to an HTTP request: its version and path decide whether it is translated or
 //! passed through.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
@@ -25,11 +26,13 @@ use crate::passthrough::{
 use crate::rules::{CallerKind, Rules};
 use crate::server::{Handler, answer};
 use crate::settings::{self, Network, Origin, Settings};
+use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
 
 /// Answers legacy requests, and passes everything else through.
 pub struct Translator {
     exchange: Exchange<UpstreamClient>,
+    metrics: Arc<Metrics>,
     default_version: HeaderValue,
     upstream: Origin,
     public_url: Option<Origin>,
@@ -45,10 +48,17 @@ pub struct Translator {
 const MAX_ERROR: usize = 64 * 1024;
 
 impl Translator {
-    /// A translator over `client` by `rules`.
-    pub fn new(client: UpstreamClient, rules: Rules, settings: &Settings) -> Self {
+    /// A translator over `client` by `rules`, counting in `metrics`.
+    pub fn new(
+        client: UpstreamClient,
+        rules: Rules,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
-            exchange: Exchange::new(client, rules, Bounds::from(settings)),
+            exchange: Exchange::new(client, rules, Bounds::from(settings))
+                .with_metrics(metrics.clone()),
+            metrics,
             default_version: settings.default_version.clone(),
             upstream: settings.upstream.clone(),
             public_url: settings.public_url.clone(),
@@ -92,7 +102,7 @@ impl Translator {
         let front = Front::of(Arrival::of(&parts), &parts.headers, &self.trusted_proxies);
         let request = Request::from_parts(parts, body);
         let version = HeaderValue::from_static(UPSTREAM_VERSION);
-        let mut response = forward(self.exchange.upstream(), request, Some(version)).await?;
+        let mut response = self.forward(request, Some(version)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             response = self.legacy_401(response).await;
         }
@@ -136,6 +146,19 @@ impl Translator {
         );
         location::rewrite(headers, || self.origins(front));
         Ok(response)
+    }
+
+    /// Forwards a request and measures how long upstream takes.
+    async fn forward(
+        &self,
+        request: Request<Incoming>,
+        version: Option<HeaderValue>,
+    ) -> Result<Response<Body>, Failure> {
+        let started = Instant::now();
+        let result = forward(self.exchange.upstream(), request, version).await;
+        let status = result.as_ref().ok().map(Response::status);
+        self.metrics.no_rule().upstream(StatusClass::of(status), started.elapsed());
+        result
     }
 
     async fn legacy_401(&self, response: Response<Body>) -> Response<Body> {
@@ -201,16 +224,27 @@ impl Translator {
         if let Some(failure) = &failure {
             failure.log();
         }
+        let mut account = Account { ending: Ending::Translated, ..Account::default() };
+        if let Some(failure) = &failure {
+            account = Account::of_error(failure.key);
+        }
         let span = tracing::Span::current();
         span.record("upstream_calls", upstream_calls);
         if let Some(rule) = response.headers.get("x-shim-rule").and_then(|rule| rule.to_str().ok())
         {
             span.record("rule", rule);
+            let meters = self.metrics.rule(rule);
+            report.entries().for_each(|(how, _)| meters.disclosed(how));
+            account.meters = Some(meters);
+        } else if failure.is_none() {
+            // Upstream refused the credential before a rule was chosen.
+            account.ending = Ending::Refused;
         }
         if let Some(disclosed) = report.header() {
             span.record("disclosed", disclosed);
         }
         let mut response = respond(response);
+        response.body_mut().set_account(account);
         let headers = response.headers_mut();
         if !self.shim_headers {
             for name in ["x-shim-rule", "x-shim-upstream-calls", "x-shim-disclosed"] {
@@ -225,13 +259,20 @@ impl Translator {
 impl Handler for Translator {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
+        let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
+            true => Ending::Migrated,
+            false => Ending::OtherVersion,
+        };
         let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
             self.legacy(request).await
         } else {
             // Absent, and the default is another version: upstream must not fall back on its own.
             let version = (!request.headers().contains_key(VERSION_HEADER))
                 .then(|| self.default_version.clone());
-            forward(self.exchange.upstream(), request, version).await
+            self.forward(request, version).await.map(|mut response| {
+                response.body_mut().set_account(Account { ending, ..Account::default() });
+                response
+            })
         };
         result.unwrap_or_else(|failure| answer(&failure))
     }

@@ -11,6 +11,7 @@ mod session;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -25,6 +26,7 @@ use crate::message::{LEGACY_VERSION, LegacyRequest, LegacyResponse, VERSION_HEAD
 use crate::reply::reply;
 use crate::rules::template::{Bindings, decoded};
 use crate::rules::{CallerKind, Calls, Candidates, CodedFlow, Rule, Rules};
+use crate::telemetry::{Meters, Metrics};
 use crate::upstream::{Envelope, Upstream};
 
 pub use handler::Translator;
@@ -61,6 +63,7 @@ pub struct Exchange<U> {
     callers: Callers,
     owners: Owners,
     salt: Salt,
+    metrics: Arc<Metrics>,
     idempotency_key: fn() -> String,
 }
 
@@ -119,9 +122,17 @@ impl<U: Upstream> Exchange<U> {
             ),
             owners: Owners::new(bounds.caller_cache_size, Duration::from_secs(24 * 3600)),
             salt: Salt::random(),
+            metrics: Arc::default(),
             idempotency_key: || uuid::Uuid::new_v4().to_string(),
             bounds,
         }
+    }
+
+    /// The same, counting in `metrics`.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// The same, with an `Idempotency-Key` that does not change: for snapshots and `explain`.
@@ -151,7 +162,7 @@ impl<U: Upstream> Exchange<U> {
         envelope: &Envelope,
     ) -> Result<Choice, Box<Outcome>> {
         let fingerprint = self.salt.of(&envelope.headers);
-        let session = self.session(envelope, fingerprint);
+        let session = self.session(envelope, fingerprint, self.metrics.look_up().clone());
         let choice = self.choose_within(candidates, &session, envelope, fingerprint).await;
         choice.map_err(|refusal| Box::new(refused(refusal, session.calls())))
     }
@@ -229,7 +240,14 @@ impl<U: Upstream> Exchange<U> {
         session: &Session<'_, U>,
         fingerprint: Fingerprint,
     ) -> Result<Caller, Refusal> {
-        self.callers.identify(fingerprint, |request| session.call(request, Patience::HandsOn)).await
+        let asked = AtomicBool::new(false);
+        let ask = |request| {
+            asked.store(true, Ordering::Relaxed);
+            session.call(request, Patience::HandsOn)
+        };
+        let caller = self.callers.identify(fingerprint, ask).await;
+        self.metrics.caller(!asked.load(Ordering::Relaxed));
+        caller
     }
 
     /// Answers a request by its rule.
@@ -261,7 +279,8 @@ impl<U: Upstream> Exchange<U> {
     }
 
     async fn run(&self, chosen: Chosen, request: LegacyRequest, envelope: &Envelope) -> Outcome {
-        let session = self.session(envelope, chosen.fingerprint);
+        let meters = self.metrics.rule(&chosen.rule.id);
+        let session = self.session(envelope, chosen.fingerprint, meters);
         let Chosen { rule, bindings, calls, .. } = chosen;
         let patience = match rule.calls {
             Calls::Collect(_) | Calls::Coded(CodedFlow::EventLogs) => Patience::WaitsAsTold,
@@ -287,8 +306,14 @@ impl<U: Upstream> Exchange<U> {
         outcome
     }
 
-    fn session<'s>(&'s self, envelope: &'s Envelope, fingerprint: Fingerprint) -> Session<'s, U> {
-        Session::new(&self.upstream, envelope, &self.limits, self.limits.of(fingerprint))
+    fn session<'s>(
+        &'s self,
+        envelope: &'s Envelope,
+        fingerprint: Fingerprint,
+        meters: Arc<Meters>,
+    ) -> Session<'s, U> {
+        let caller = self.limits.of(fingerprint);
+        Session::new(&self.upstream, envelope, &self.limits, caller, meters)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::limits::Limits;
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
+use crate::telemetry::{Meters, StatusClass};
 use crate::upstream::{Envelope, Upstream};
 
 /// How often a call is tried in all.
@@ -25,6 +26,7 @@ pub struct Session<'s, U> {
     envelope: &'s Envelope,
     limits: &'s Limits,
     caller: Arc<Semaphore>,
+    meters: Arc<Meters>,
     calls: AtomicUsize,
 }
 
@@ -44,8 +46,9 @@ impl<'s, U: Upstream> Session<'s, U> {
         envelope: &'s Envelope,
         limits: &'s Limits,
         caller: Arc<Semaphore>,
+        meters: Arc<Meters>,
     ) -> Self {
-        Self { upstream, envelope, limits, caller, calls: AtomicUsize::new(0) }
+        Self { upstream, envelope, limits, caller, meters, calls: AtomicUsize::new(0) }
     }
 
     /// How many requests were sent.
@@ -101,15 +104,13 @@ impl<'s, U: Upstream> Session<'s, U> {
                 .await;
         let Ok(Some(_permit)) = turn else { return Err(late()) };
         self.calls.fetch_add(1, Ordering::Relaxed);
-        match tokio::time::timeout_at(
-            self.envelope.deadline,
-            self.upstream.call(request, self.envelope),
-        )
-        .await
-        {
-            Ok(result) => result,
-            Err(_) => Err(late()),
-        }
+        let started = Instant::now();
+        let call = self.upstream.call(request, self.envelope);
+        let result = tokio::time::timeout_at(self.envelope.deadline, call).await;
+        let result = result.unwrap_or_else(|_| Err(late()));
+        let status = result.as_ref().ok().map(|answer| answer.status);
+        self.meters.upstream(StatusClass::of(status), started.elapsed());
+        result
     }
 }
 

@@ -16,7 +16,8 @@ use tracing::Span;
 
 use crate::failure::{Failure, Key};
 use crate::message::Content;
-use crate::server::InFlightGuard;
+use crate::server::InFlight;
+use crate::telemetry::Account;
 
 /// Any error, as body types of several origins have in common.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -25,8 +26,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Body {
     source: Source,
     span: Option<Span>,
+    account: Account,
     // Held until the last byte is sent, or will never be.
-    in_flight: Option<InFlightGuard>,
+    in_flight: Option<InFlight>,
 }
 
 enum Source {
@@ -37,14 +39,27 @@ enum Source {
 impl Body {
     /// Bytes that are there already; each piece is let go of once it is sent.
     pub fn pieces(content: Content) -> Self {
-        let pieces = content.into_pieces().into();
-        Self { source: Source::Pieces(pieces), span: None, in_flight: None }
+        Self::of(Source::Pieces(content.into_pieces().into()))
     }
 
     /// Upstream's body; ends with an error when no next part comes within `patience`.
     pub fn streamed(incoming: Incoming, patience: Duration) -> Self {
         let patience = Patience { limit: patience, waiting: None };
-        Self { source: Source::Streamed(incoming, patience), span: None, in_flight: None }
+        Self::of(Source::Streamed(incoming, patience))
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, span: None, account: Account::default(), in_flight: None }
+    }
+
+    /// Says how the request is counted that this answers.
+    pub(crate) fn set_account(&mut self, account: Account) {
+        self.account = account;
+    }
+
+    /// How the request is counted that this answers.
+    pub(crate) fn take_account(&mut self) -> Account {
+        std::mem::take(&mut self.account)
     }
 
     /// Logs what becomes of the body within `span`.
@@ -53,8 +68,8 @@ impl Body {
     }
 
     /// Counts the request as under way for as long as the body is.
-    pub(crate) fn set_in_flight(&mut self, guard: InFlightGuard) {
-        self.in_flight = Some(guard);
+    pub(crate) fn set_in_flight(&mut self, in_flight: InFlight) {
+        self.in_flight = Some(in_flight);
     }
 }
 
@@ -84,6 +99,9 @@ impl HttpBody for Body {
             // The caller cannot be told any more: its connection is aborted, never ended cleanly.
             let _entered = this.span.as_ref().map(Span::enter);
             tracing::warn!(%error, key = Key::UpstreamCut.text(), "the answer was cut");
+            if let Some(in_flight) = &mut this.in_flight {
+                in_flight.cut(Key::UpstreamCut);
+            }
         }
         Poll::Ready(frame)
     }

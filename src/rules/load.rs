@@ -11,6 +11,12 @@ const WAIVERS: &str = "waivers.toml";
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rewrite-rules");
 
+/// Whether a file of a rules folder is a rule: every TOML file is, but for [`WAIVERS`].
+fn is_rule(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+        && path.file_name().is_none_or(|name| name != WAIVERS)
+}
+
 /// Paths and texts of the rule files that are part of the binary.
 pub(super) fn embedded() -> Vec<(String, String)> {
     let mut files = Vec::new();
@@ -24,13 +30,6 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<(String, String)>, Finding> {
     read_folder(folder, folder, &mut files)?;
     files.sort();
     Ok(files)
-}
-
-/// Whether a file of a rules folder is a rule: every TOML file is, but for the list of differences
-/// that no rule closes.
-fn is_rule(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml")
-        && path.file_name().is_none_or(|name| name != WAIVERS)
 }
 
 fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {

@@ -14,14 +14,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use layers::{InFlight, InFlightGuard, LastCall, RequestId};
+pub use layers::{InFlight, LastCall, RequestId};
 pub use signals::stop_signals;
 
-use crate::admin::{self, Readiness};
+use crate::admin::{self, Status};
 use crate::failure::Failure;
 use crate::passthrough::{Body, respond};
 use crate::reply::reply;
 use crate::settings::Settings;
+use crate::telemetry::Account;
 use crate::upstream::Roots;
 
 /// How long answers may take to go out after the time to drain.
@@ -93,14 +94,14 @@ pub async fn serve<H: Handler>(
     settings: &Settings,
     listeners: Listeners,
     handler: H,
-    readiness: Readiness,
+    status: Status,
     mut stop: mpsc::Receiver<()>,
 ) -> Ending {
     let mut admin = JoinSet::new();
-    admin.spawn(admin::serve(listeners.admin, readiness.clone()));
-    let in_flight = InFlight::default();
+    admin.spawn(admin::serve(listeners.admin, status.clone()));
+    let Status { readiness, metrics } = status;
     let last_call = LastCall::default();
-    let stack = layers::stack(handler, in_flight.clone(), last_call.clone(), settings.shim_headers);
+    let stack = layers::stack(handler, &metrics, last_call.clone(), settings.shim_headers);
     let stack = Arc::new(stack);
     let (going_away, told) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -118,14 +119,14 @@ pub async fn serve<H: Handler>(
     }
     drop(listeners.proxy);
     readiness.drain();
-    tracing::info!(requests = in_flight.count(), "draining");
+    tracing::info!(requests = metrics.in_flight().get(), "draining");
     let _ = going_away.send(());
     let ending = tokio::select! {
         () = finished(&mut connections) => Ending::Drained,
         () = tokio::time::sleep(settings.drain) => Ending::TimedOut,
         Some(()) = stop.recv() => Ending::Interrupted,
     };
-    let requests = in_flight.count();
+    let requests = metrics.in_flight().get();
     if ending == Ending::TimedOut {
         last_call.announce();
         // What is left are answers that go out within moments, and bodies that do not end.
@@ -146,7 +147,9 @@ async fn finished(connections: &mut JoinSet<()>) {
 /// The answer for a failure, after logging what only operators should know.
 pub fn answer(failure: &Failure) -> Response<Body> {
     failure.log();
-    respond(reply(failure))
+    let mut response = respond(reply(failure));
+    response.body_mut().set_account(Account::of_error(failure.key));
+    response
 }
 
 /// An accept that failed: a client that left again is none of our business; out of file

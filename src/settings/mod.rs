@@ -33,7 +33,7 @@ use source::Given;
 table::settings! {
     /// Address where clients connect. Port 0 picks a free port, which the first log line names.
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
-    /// Address of the admin listener: `/healthz` and `/readyz`. Port 0 picks a free port.
+    /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
     /// Origin of the 2025-09-18 API that requests go to: scheme, host and port, nothing else.
     upstream: Origin = "https://app.polytomic.com", "ORIGIN", origin::parse;

@@ -85,7 +85,7 @@ class Suite:
         try:
             with self.sides(logs) as sides, Worker(self.installer.command(client), logs / "worker.log") as worker:
                 progress(f"{client.name}: ready after {time.monotonic() - started:.0f} s")
-                runner = Runner(client.name, worker, sides, self.cases, self.operations, self.tolerances)
+                runner = Runner(client.name, client.with_header, worker, sides, self.cases, self.operations, self.tolerances)
                 described = runner.describe()
                 self.summary.has[client.name] = set(described["operations"])
                 if described["unmatched"]:

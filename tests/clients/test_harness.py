@@ -55,19 +55,25 @@ class ToleratedDifferences(unittest.TestCase):
         entry = Tolerance("python-*", "bulk_sync.list", "/value/data/*/mode", "because")
         tolerances = Tolerances([entry])
         found = [Difference("/value/data/3/mode", 1, 2), Difference("/value/data/3/modes", 1, 2)]
-        tolerated, rest = tolerances.split("python-1.18.0", "bulk_sync.list", found)
+        tolerated, rest = tolerances.split("python-1.18.0", "bulk_sync.list", "n", found)
         self.assertEqual((tolerated, rest), (found[:1], found[1:]))
         self.assertEqual(tolerances.unused(), [])
 
     def test_only_added_means_absent_natively(self) -> None:
         tolerances = Tolerances([Tolerance("*", "*", "/value/a", "because", only_added=True)])
         found = [Difference("/value/a", 1, 2), Difference("/value/a", ABSENT, 2)]
-        self.assertEqual(tolerances.split("c", "o", found), (found[1:], found[:1]))
+        self.assertEqual(tolerances.split("c", "o", "n", found), (found[1:], found[:1]))
+
+    def test_an_entry_for_a_case_covers_no_other(self) -> None:
+        tolerances = Tolerances([Tolerance("*", "*", "/value/a", "because", case="users: change")])
+        found = [Difference("/value/a", 1, 2)]
+        self.assertEqual(tolerances.split("c", "o", "users: change the email, as user", found), (found, []))
+        self.assertEqual(tolerances.split("c", "o", "users: list, as user", found), ([], found))
 
     def test_an_entry_for_another_client_is_unused(self) -> None:
         tolerances = Tolerances([Tolerance("node-*", "*", "/**", "because")])
         found = [Difference("/value", 1, 2)]
-        self.assertEqual(tolerances.split("python-1.18.0", "bulk_sync.list", found), ([], found))
+        self.assertEqual(tolerances.split("python-1.18.0", "bulk_sync.list", "n", found), ([], found))
         self.assertEqual(len(tolerances.unused()), 1)
 
     def test_err_entry_without_reason(self) -> None:
@@ -119,6 +125,10 @@ class CaseFiles(unittest.TestCase):
     def test_err_unknown_key(self) -> None:
         self.assertIn("unknown key saves", self.findings(self.scenario('call = "model_sync.list"\nsaves = "x"')))
 
+    def test_err_alias_of_nothing(self) -> None:
+        alias = '[alias."model_sync.list"]\npages = ["page"]\n'
+        self.assertIn("alias model_sync.list: pages is no argument", self.findings(alias))
+
     def test_each_makes_a_scenario_of_every_entry(self) -> None:
         table = {"name": "n", "each": {"a": {"id": 1}, "b": {"id": 2}}, "step": [{"arguments": {"id": "$each.id"}}]}
         made = cases.variants(table)
@@ -132,6 +142,14 @@ class Expectations(unittest.TestCase):
         self.assertFalse(cases.Step("x").expects(error))
         self.assertTrue(cases.Step("x", expect=[400, 404]).expects(error))
         self.assertFalse(cases.Step("x", expect=404).expects({"outcome": "value", "value": 1}))
+        self.assertTrue(cases.Step("x", expect=["value", 404]).expects({"outcome": "value", "value": 1}))
+
+    def test_of_an_answer_that_the_sdk_cannot_read_nothing_is_expected(self) -> None:
+        self.assertTrue(cases.Step("x", expect=404).expects({"outcome": "unreadable", "type": "t", "places": {}}))
+
+    def test_a_step_needs_what_it_refers_to(self) -> None:
+        step = cases.Step("x", {"a": ["$read.data", "$seed.me.id", "$$text"]}, copy="$other.data")
+        self.assertEqual(step.needs, {"read", "other"})
 
 
 class Seeds(unittest.TestCase):
@@ -141,7 +159,7 @@ class Seeds(unittest.TestCase):
             "other": cases.Lookup("other", "/api/syncs", differs={"id": "$seed.old.id"}),
         }
         seed = lookups.Seed(cases.Cases([], found, {}), "http://127.0.0.1:9")
-        seed.answers["organization", "/api/syncs"] = {
+        seed.answers["organization", "/api/syncs", lookups.LEGACY] = {
             "data": [{"id": 1, "state": {"name": "c"}}, {"id": 2, "state": {"name": "b"}, "gone": []}]
         }
         return seed
@@ -222,6 +240,8 @@ class FakeWorker:
 
 class Runs(unittest.TestCase):
     VALUE = {"outcome": "value", "value": {"data": []}}
+    UNREADABLE = {"outcome": "unreadable", "type": "pydantic.ValidationError", "places": {'["data", "mode"]': "enum"}}
+    missing: set[str] = set()
 
     def run_steps(
         self,
@@ -237,13 +257,14 @@ class Runs(unittest.TestCase):
         self.sides, self.worker = FakeSides(), FakeWorker(native, shim)
         runner = Runner(
             "python-1.18.0",
+            True,
             cast(Worker, self.worker),
             cast(servers.Sides, self.sides),
             loaded,
             OPERATIONS,
             Tolerances(tolerances or []),
         )
-        runner.supported = set(OPERATIONS)
+        runner.supported = set(OPERATIONS) - self.missing
         stored = {"native": states[0], "behind": states[1]}
         with mock.patch.object(lookups, "state", stored.get):
             found = list(runner.run(Run(scenario, "organization", header)))
@@ -285,9 +306,44 @@ class Runs(unittest.TestCase):
         entry = Tolerance("*", "webhooks.remove", "/state/rows/*", "because")
         write = cases.Step("webhooks.remove", {"id": "1"})
         states = (b'{"rows": [1]}', b'{"rows": []}')
+        # The states are looked at before the second removal, and at the end.
         found = self.run_steps(self.VALUE, self.VALUE, [write, write], states, [entry])
         self.assertEqual([result.status for result in found], ["tolerated", "equal"])
         self.assertFalse(self.stale)
+
+
+    def test_what_raises_over_the_same_places_raises_alike(self) -> None:
+        found = self.run_steps(self.UNREADABLE, self.UNREADABLE)
+        self.assertEqual([result.status for result in found], ["alike"])
+
+    def test_what_raises_on_one_side_only_or_elsewhere_is_different(self) -> None:
+        elsewhere = {**self.UNREADABLE, "places": {'["data", "name"]': "enum"}}
+        for native, shim in (
+            (self.UNREADABLE, self.VALUE),
+            (self.VALUE, self.UNREADABLE),
+            (self.UNREADABLE, elsewhere),
+        ):
+            self.assertEqual([result.status for result in self.run_steps(native, shim)], ["different"])
+
+    def test_steps_that_need_what_could_not_be_read_are_skipped_and_others_run(self) -> None:
+        steps = [
+            cases.Step("webhooks.list", save="all"),
+            cases.Step("webhooks.get", {"id": "$all.data.0.id"}),
+            cases.Step("webhooks.list"),
+        ]
+        found = self.run_steps(self.UNREADABLE, self.UNREADABLE, steps)
+        self.assertEqual([result.status for result in found], ["alike", "skipped", "alike"])
+
+    def test_steps_that_this_sdk_lacks_are_skipped_and_others_run(self) -> None:
+        self.missing = {"webhooks.enable"}
+        steps = [cases.Step("webhooks.enable", {"id": "1"}, save="on"), cases.Step("webhooks.get", {"id": "$on.id"})]
+        found = self.run_steps(self.VALUE, self.VALUE, [*steps, cases.Step("webhooks.list")])
+        self.assertEqual([result.status for result in found], ["skipped", "skipped", "equal"])
+
+    def test_a_removal_does_not_hide_what_a_write_did(self) -> None:
+        steps = [cases.Step("webhooks.disable", {"id": "1"}), cases.Step("webhooks.remove", {"id": "1"})]
+        found = self.run_steps(self.VALUE, self.VALUE, steps, (b"[1]", b"[2]"))
+        self.assertEqual([result.status for result in found], ["different", "equal"])
 
 
 class Reports(unittest.TestCase):
@@ -297,10 +353,17 @@ class Reports(unittest.TestCase):
             shown.split(), ["DIFFERENT", "c", "o", "(case)", "why", "/value/a", "native", "1", "shim", "(absent)"]
         )
 
-    def test_the_table_counts_and_a_client_without_cases_is_named(self) -> None:
-        summary = Summary([Result("a", "o", "n", "equal"), Result("b", "o", "n", "skipped")], {"a": 5, "b": 5})
-        self.assertEqual(summary.table().splitlines()[1].split(), ["a", "1", "of", "5", "1", "1", "0", "0", "0"])
-        self.assertEqual(summary.untested(), ["b"])
+    def test_the_table_counts_and_operations_without_cases_are_named(self) -> None:
+        results = [Result("a", "o", "n", "equal"), Result("a", "o", "m", "alike"), Result("b", "o", "n", "skipped")]
+        summary = Summary(results, {"b": {"o"}, "a": {"o", "p"}})
+        rows = [row.split() for row in summary.table().splitlines()]
+        self.assertEqual(rows[1], ["b", "0", "of", "1", "0", "0", "0", "0", "0", "1"])
+        self.assertEqual(rows[2], ["a", "1", "of", "2", "2", "1", "1", "0", "0", "0"])
+        self.assertEqual(dict(summary.untested()), {"b": {"o"}, "a": {"p"}})
+
+    def test_what_raises_alike_is_listed_by_operation_and_place(self) -> None:
+        results = [Result(client, "o", "n", "alike", note='{"x": "enum"}') for client in ("a", "b", "a")]
+        self.assertEqual(Summary(results, {}).unreadable(), ['RAISES ALIKE o at {"x": "enum"}: a (2), b (1)'])
 
 
 if __name__ == "__main__":

@@ -60,7 +60,6 @@ function describe(operations) {
     return {
         operations: Object.fromEntries([...methods].map(([operation, method]) => [operation, method.name])),
         unmatched: unmatched.sort(),
-        may_omit_version: true,
     };
 }
 

@@ -99,7 +99,6 @@ class Worker:
         return {
             "operations": {operation: method.call for operation, method in self.methods.items()},
             "unmatched": sorted(unmatched),
-            "may_omit_version": "version" in inspect.signature(Polytomic.__init__).parameters,
         }
 
     def call(self, question: Json) -> Json:

@@ -15,6 +15,7 @@ mod headers;
 mod life_cycle;
 mod logs;
 mod memory;
+mod metrics;
 mod protocols;
 mod settings;
 mod streaming;

@@ -13,8 +13,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use polytomic_shim::admin::Readiness;
+use polytomic_shim::admin::Status;
+use polytomic_shim::exchange::Translator;
 use polytomic_shim::passthrough::ForwardAll;
+use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Handler, Listeners};
 use polytomic_shim::settings::Settings;
 use polytomic_shim::upstream::UpstreamClient;
@@ -34,6 +36,7 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
 /// A shim in this process that forwards everything.
 pub struct Shim {
     pub address: SocketAddr,
+    pub admin: SocketAddr,
     pub stop: mpsc::Sender<()>,
     pub ending: JoinHandle<Ending>,
 }
@@ -46,17 +49,30 @@ impl Shim {
         Self::with(settings, ForwardAll(client)).await
     }
 
+    /// Starts a shim that translates.
+    pub async fn translating(upstream: &str, flags: &[(&'static str, &str)]) -> Self {
+        let settings = settings(upstream, flags);
+        let status = Status::default();
+        let client = UpstreamClient::new(&settings).unwrap();
+        let rules = Rules::embedded().unwrap();
+        let handler = Translator::new(client, rules, &settings, status.metrics.clone());
+        Self::run(settings, handler, status).await
+    }
+
     /// Starts a shim with a handler of its own.
     pub async fn with(settings: Settings, handler: impl Handler) -> Self {
+        Self::run(settings, handler, Status::default()).await
+    }
+
+    async fn run(settings: Settings, handler: impl Handler, status: Status) -> Self {
         let listeners = Listeners::bind(&settings).await.unwrap();
-        let (address, _) = listeners.addresses().unwrap();
-        let readiness = Readiness::default();
-        readiness.ready();
+        let (address, admin) = listeners.addresses().unwrap();
+        status.readiness.ready();
         let (stop, stopped) = mpsc::channel(2);
         let ending = tokio::spawn(async move {
-            server::serve(&settings, listeners, handler, readiness, stopped).await
+            server::serve(&settings, listeners, handler, status, stopped).await
         });
-        Self { address, stop, ending }
+        Self { address, admin, stop, ending }
     }
 }
 

@@ -1,50 +1,70 @@
-//! How many requests are under way.
+//! Measuring every request until the last byte of its answer is sent, or never will be.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+use crate::failure::Key;
 use crate::passthrough::Body;
 use crate::server::Handler;
+use crate::telemetry::{Account, Ending, Metrics};
 
-/// A count of requests under way; clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<AtomicUsize>);
+/// One request under way: counted as such for as long as this is held, and by how it ended when
+/// it is dropped.
+#[derive(Debug)]
+pub struct InFlight {
+    metrics: Arc<Metrics>,
+    since: Instant,
+    // None until there is an answer.
+    account: Option<Account>,
+}
 
 impl InFlight {
-    /// Requests whose answer is not yet sent to its last byte.
-    pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+    fn enter(metrics: Arc<Metrics>) -> Self {
+        metrics.in_flight().inc();
+        Self { metrics, since: Instant::now(), account: None }
     }
 
-    fn enter(&self) -> InFlightGuard {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        InFlightGuard(self.clone())
+    fn answered(&mut self, account: Account) {
+        if let Some(key) = account.key {
+            self.metrics.error(key);
+        }
+        self.account = Some(account);
+    }
+
+    /// The answer was cut in the middle.
+    pub fn cut(&mut self, key: Key) {
+        self.metrics.error(key);
+        if let Some(account) = &mut self.account {
+            account.ending = Ending::Failed;
+        }
     }
 }
 
-/// Counts one request for as long as it is held.
-#[derive(Debug)]
-pub struct InFlightGuard(InFlight);
-
-impl Drop for InFlightGuard {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.in_flight().dec();
+        let account = self.account.take();
+        let ending = account.as_ref().map_or(Ending::Left, |account| account.ending);
+        let meters = account.as_ref().and_then(|account| account.meters.as_ref());
+        let meters = meters.unwrap_or_else(|| self.metrics.no_rule());
+        meters.request(ending, self.since.elapsed());
     }
 }
 
-pub(super) struct Counted<H> {
+pub(super) struct Measured<H> {
     pub(super) inner: H,
-    pub(super) in_flight: InFlight,
+    pub(super) metrics: Arc<Metrics>,
 }
 
-impl<H: Handler> Handler for Counted<H> {
+impl<H: Handler> Handler for Measured<H> {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
-        let guard = self.in_flight.enter();
+        let mut in_flight = InFlight::enter(self.metrics.clone());
         let mut response = self.inner.handle(request).await;
-        response.body_mut().set_in_flight(guard);
+        in_flight.answered(response.body_mut().take_account());
+        response.body_mut().set_in_flight(in_flight);
         response
     }
 }

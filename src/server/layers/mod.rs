@@ -10,25 +10,28 @@ mod panics;
 mod request_id;
 mod trace;
 
+use std::sync::Arc;
+
 use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 
-pub use in_flight::{InFlight, InFlightGuard};
+pub use in_flight::InFlight;
 pub use last_call::LastCall;
 pub use request_id::RequestId;
 
 use super::Handler;
+use crate::telemetry::Metrics;
 
 /// The handler with all layers around it.
 pub(super) fn stack(
     handler: impl Handler,
-    in_flight: InFlight,
+    metrics: &Arc<Metrics>,
     last_call: LastCall,
     shim_headers: bool,
 ) -> impl Handler {
     ServiceBuilder::new()
         // Outermost, so that whatever happens inside, panics included, is counted until it is over.
-        .layer(layer_fn(|inner| in_flight::Counted { inner, in_flight: in_flight.clone() }))
+        .layer(layer_fn(|inner| in_flight::Measured { inner, metrics: metrics.clone() }))
         // Before the trace, whose span carries the id.
         .layer(layer_fn(|inner| request_id::Identified { inner, show: shim_headers }))
         // Around the panics, so that their answers are logged like any other.

@@ -17,11 +17,15 @@ INSTALL_SECONDS = 300
 
 @dataclass(frozen=True)
 class Client:
-    """One published SDK: `language` is python or node; `also` are further requirements (an older pydantic)."""
+    """One published SDK: `language` is python or node; `also` are further requirements (an older pydantic).
+
+    `with_header`: the scenarios that say so are run a second time with the version header set on the shim's side.
+    """
 
     language: str
     version: str
     also: list[str] = field(default_factory=list)
+    with_header: bool = False
 
     @property
     def name(self) -> str:

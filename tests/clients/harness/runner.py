@@ -50,17 +50,17 @@ class Runner:
     def __init__(
         self,
         client: str,
+        with_header: bool,
         worker: Worker,
         sides: Sides,
         cases: Cases,
         operations: dict[str, Operation],
         tolerances: Tolerances,
     ) -> None:
-        self.client, self.worker, self.sides, self.cases = client, worker, sides, cases
+        self.client, self.with_header = client, with_header
+        self.worker, self.sides, self.cases = worker, sides, cases
         self.operations, self.tolerances = operations, tolerances
         self.supported: set[str] = set()
-        # Whether the SDK sends the version header only when told to; earlier ones always send it.
-        self.may_omit_version = True
         self.seed: lookups.Seed | None = None
         # Where the states differ and may: looked over until the scenario ends, and then both sides start afresh.
         self.known: set[str] = set()
@@ -69,7 +69,6 @@ class Runner:
     def describe(self) -> dict[str, Any]:
         described = self.worker.describe(self.operations)
         self.supported = set(described["operations"])
-        self.may_omit_version = described["may_omit_version"]
         return described
 
     def restart(self) -> None:
@@ -78,7 +77,7 @@ class Runner:
 
     def run(self, run: Run) -> Iterator[Result]:
         """The results of one scenario, one for each step, and one more when its end shows a changed state."""
-        if not run.scenario.is_for(self.client) or (run.header and not self.may_omit_version):
+        if not run.scenario.is_for(self.client) or (run.header and not self.with_header):
             return
         if not any(step.call in self.supported for step in run.scenario.steps):
             for step in run.scenario.steps:
@@ -98,19 +97,20 @@ class Runner:
                 return
         self.worker.forget()
         gone: set[str] = set()
-        last_writes = False
-        for step, arguments, copy in steps:
+        unseen = False
+        for place, (step, arguments, copy) in enumerate(steps):
             if step.call not in self.supported:
                 result = self.skipped(run, step, "this SDK version has no such operation")
             elif step.needs & gone:
                 result = self.skipped(run, step, "needs what an earlier call did not give")
             else:
-                result = self.step(run, step, arguments, copy)
-                last_writes = self.operations[step.call].writes and result.status != "skipped"
+                is_looked_at = self.is_looked_at(run.scenario.steps, place)
+                result = self.step(run, step, arguments, copy, is_looked_at)
+                unseen = not is_looked_at
             if step.save and result.status in ("skipped", "alike"):
                 gone.add(step.save)
             yield result
-        changed = [] if last_writes else self.state_differences()
+        changed = self.state_differences() if unseen else []
         if changed:
             yield self.judged(run, "state", changed, note="after the scenario")
 
@@ -125,13 +125,29 @@ class Runner:
             self.seed = None
         return found
 
-    def step(self, run: Run, step: Step, arguments: dict[str, Any], copy: str | None) -> Result:
+    def is_looked_at(self, steps: list[Step], place: int) -> bool:
+        """Whether the states are compared after this step: a write that is the last step, or that a removal follows.
+
+        They are compared when the scenario ends, and before a removal takes a trace away.
+
+        Looking costs more than the call itself. In between it is not needed: what a legacy client sees is compared in
+        the answers, and what it cannot see no later write of it restores.
+        """
+        if not self.operations[steps[place].call].writes:
+            return False
+        later = [self.operations[step.call] for step in steps[place + 1 :]]
+        following = next((operation for operation in later if operation.writes), None)
+        return not later or (following is not None and following.method == "DELETE")
+
+    def step(
+        self, run: Run, step: Step, arguments: dict[str, Any], copy: str | None, is_looked_at: bool
+    ) -> Result:
         native = self.call(run, step, arguments, copy, "native")
         shim = self.call(run, step, arguments, copy, "shim")
         if native["outcome"] == "unsupported":
             return self.skipped(run, step, native["reason"])
         found = list(differences(native, shim))
-        if self.operations[step.call].writes:
+        if is_looked_at:
             found += self.state_differences()
         note = "" if step.expects(native) else f"the native answer is not {step.expect}: {json.dumps(native)[:600]}"
         if native["outcome"] == "unreadable" and not found:

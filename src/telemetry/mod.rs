@@ -1,0 +1,11 @@
+//! What operators see: log lines, and metrics.
+
+mod account;
+mod histogram;
+mod log;
+mod metrics;
+
+pub use account::{Account, Ending, Meters, StatusClass};
+pub use histogram::Histogram;
+pub use log::start;
+pub use metrics::{CONTENT_TYPE, Limit, Metrics};
