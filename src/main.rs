@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -26,10 +27,16 @@ fn main() -> ExitCode {
         Command::Serve(more) => serve(flags.and(more)),
         Command::Demo(more) => load(flags.and(more)).and_then(demo),
         Command::Emulator(arguments) => emulator(arguments),
-        Command::Check(more) => load(flags.and(more)).and_then(|settings| {
-            show(&format!("{}\n", check::run(&settings)?));
-            Ok(ExitCode::SUCCESS)
-        }),
+        Command::Check(more) => {
+            let flags = flags.and(more);
+            let rules = flags.get("rules").or_else(|| std::env::var_os("SHIM_RULES"));
+            let settings = load(flags)
+                .map_err(|mistakes| check::beside(mistakes, rules.as_deref().map(Path::new)));
+            settings.and_then(|settings| {
+                show(&format!("{}\n", check::run(&settings)?));
+                Ok(ExitCode::SUCCESS)
+            })
+        }
         Command::Explain(asked) => {
             let question = question(&asked);
             load(flags.and(asked.flags)).and_then(|settings| {

@@ -35,7 +35,7 @@ pub struct Document {
     /// Further reads, whose results the lenses see as members of the current resource.
     #[serde(default)]
     pub also_read: Vec<AlsoReadDocument>,
-    /// A flow written in Rust, by name, in place of [send] and [collect].
+    /// A flow written in Rust, by name, in place of `[send]` and `[collect]`.
     pub flow: Option<Spanned<String>>,
     /// The request that is sent.
     pub send: Option<SendDocument>,
