@@ -54,6 +54,7 @@ pub mod passthrough;
 pub mod reload;
 pub mod reply;
 pub mod rules;
+pub mod secret;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::location::{self, Front};
 use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
+use crate::caller::Salt;
 use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
 use crate::message::{
@@ -57,8 +58,10 @@ impl Workings {
         settings: &Settings,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let salt = settings.fingerprint_salt.as_ref().map_or_else(Salt::random, Salt::shared);
         Self {
             exchange: Exchange::new(client, rules, Bounds::from(settings))
+                .with_salt(salt)
                 .with_ceilings(Ceilings::from(settings))
                 .with_metrics(metrics.clone()),
             metrics,
@@ -91,6 +94,11 @@ impl Workings {
 
     /// Answers one request.
     pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let span = tracing::Span::current();
+        if !span.is_disabled() && request.headers().contains_key(AUTHORIZATION) {
+            let caller = self.exchange.fingerprint(request.headers());
+            span.record("caller", tracing::field::display(caller));
+        }
         let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
         let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
             true => Ending::Migrated,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
 use crate::disclosure::Report;
@@ -149,12 +149,25 @@ impl<U: Upstream> Exchange<U> {
         let cache = |bounds: &Bounds| {
             (bounds.caller_cache_size, bounds.caller_cache_ttl, bounds.caller_kind)
         };
+        // One salt for the whole process, so that the log calls a caller by one name.
+        self.salt = earlier.salt.clone();
         if same_upstream && cache(&self.bounds) == cache(&earlier.bounds) {
             self.callers = earlier.callers.clone();
             self.owners = earlier.owners.clone();
-            self.salt = earlier.salt.clone();
         }
         self
+    }
+
+    /// The same, with a salt for fingerprints that others share.
+    #[must_use]
+    pub fn with_salt(mut self, salt: Salt) -> Self {
+        self.salt = salt;
+        self
+    }
+
+    /// The caller of a request, in a form that tells nothing of its credential.
+    pub fn fingerprint(&self, headers: &HeaderMap) -> Fingerprint {
+        self.salt.of(headers)
     }
 
     /// The same, counting in `metrics`.

@@ -21,6 +21,7 @@ use super::Handler;
 use super::watched::{Signs, Watched};
 use crate::failure::Key;
 use crate::passthrough::Peer;
+use crate::secret;
 use crate::settings::Settings;
 use crate::telemetry::Metrics;
 
@@ -96,6 +97,7 @@ impl Talk {
             let (spoke, signs) = (spoke.clone(), signs.clone());
             move |mut request: Request<Incoming>| {
                 spoke.store(true, Ordering::Relaxed);
+                secret::hide(request.headers_mut());
                 request.extensions_mut().insert(peer);
                 let (handler, signs) = (handler.clone(), signs.clone());
                 async move {

@@ -28,6 +28,7 @@ pub use source::Source;
 pub use table::{CONFIG, Setting, markdown};
 pub use values::{CallerKind, LogFormat};
 
+use crate::secret::Secret;
 use source::Given;
 
 table::settings! {
@@ -99,6 +100,8 @@ table::settings! {
     shim_headers: bool = "true", "BOOLEAN", values::boolean;
     /// Least severe level that is logged: `error`, `warn`, `info` (a line for each request), `debug` or `trace`.
     log_level: Level = "info", "LEVEL", values::level;
+    /// What callers' fingerprints in the log are salted with, so that those of several instances agree; at least 16 characters. Left out: a random salt for each process. Better given by the environment than by a flag, which other processes can see.
+    fingerprint_salt: Option<Secret<String>> = "", "SECRET", values::secret;
     /// Form of log lines: `human` or `json`.
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
@@ -139,13 +142,14 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 4] = ["listen", "admin", "log_level", "log_format"];
+        const FIXED: [&str; 5] = ["listen", "admin", "log_level", "log_format", "fingerprint_salt"];
         let mut kept = self.differences(before);
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
         self.admin = before.admin;
         self.log_level = before.log_level;
         self.log_format = before.log_format;
+        self.fingerprint_salt.clone_from(&before.fingerprint_salt);
         kept
     }
 

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::Level;
 
 use super::mistake::Problem;
+use crate::secret::Secret;
 
 /// What kind of credential callers use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,18 @@ pub(super) fn directory(text: &str) -> Result<Option<PathBuf>, Problem> {
         return Err(Problem::new(format!("`{text}` is not a directory"), hint));
     }
     Ok(Some(PathBuf::from(text)))
+}
+
+/// A secret of at least 16 characters, or nothing. The value is not repeated in messages.
+pub(super) fn secret(text: &str) -> Result<Option<Secret<String>>, Problem> {
+    match text.len() {
+        0 => Ok(None),
+        1..16 => {
+            let hint = "make one with `openssl rand -hex 16`";
+            Err(Problem::new("is shorter than 16 characters, so it could be guessed", hint))
+        }
+        _ => Ok(Some(Secret::new(text.to_owned()))),
+    }
 }
 
 /// A version of the API: a date.
