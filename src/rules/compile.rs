@@ -245,6 +245,7 @@ impl Compiler<'_, '_> {
                 take: take?,
                 name: also.name.clone(),
                 when: also.when.clone(),
+                each: also.each.clone(),
             });
         }
         Some(Calls::Single(Box::new(Single {
