@@ -4,6 +4,7 @@ mod account;
 mod histogram;
 mod log;
 mod metrics;
+mod versions;
 
 pub use account::{Account, Ending, Meters, StatusClass};
 pub use histogram::Histogram;
