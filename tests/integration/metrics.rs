@@ -113,7 +113,7 @@ async fn requests_are_counted_by_rule_and_outcome() {
     )
     .await;
     let text = text(shim.admin).await;
-    for secret in ["demo-a-user", "wrong", "/api/", MULTI_BULK_SYNC, "2021-01-01"] {
+    for secret in ["demo-a-user", "wrong", "/api/", MULTI_BULK_SYNC] {
         assert!(!text.contains(secret), "{secret} in\n{text}");
     }
 }
