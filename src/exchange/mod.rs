@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
@@ -174,6 +175,11 @@ impl<U: Upstream> Exchange<U> {
         envelope: &Envelope,
         fingerprint: Fingerprint,
     ) -> Result<Choice, Refusal> {
+        // Upstream could take either for the caller, and the verdict would be about the other.
+        if envelope.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+            let message = "The request has more than one Authorization header; send one.";
+            return Err(Failure::new(Key::Unauthorized, message).into());
+        }
         let remembered = self.callers.remembered(&fingerprint).await.is_some();
         let depends = candidates.depend_on_caller();
         let kind = match self.callers.pinned() {
