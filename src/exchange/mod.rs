@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
@@ -204,6 +205,11 @@ impl<U: Upstream> Exchange<U> {
         envelope: &Envelope,
         fingerprint: Fingerprint,
     ) -> Result<Choice, Refusal> {
+        // Upstream could take either for the caller, and the verdict would be about the other.
+        if envelope.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+            let message = "The request has more than one Authorization header; send one.";
+            return Err(Failure::new(Key::Unauthorized, message).into());
+        }
         let remembered = self.callers.remembered(&fingerprint).await.is_some();
         let depends = candidates.depend_on_caller();
         let kind = match self.callers.pinned() {
