@@ -133,12 +133,22 @@ pub struct Failure {
     /// What an operator needs to know and a caller does not, such as the cause of a refused
     /// connection. Logged, never shown. Never contains a credential.
     pub detail: Option<String>,
+    /// Upstream's status, where the head of its answer came and the rest was lost: what a 2xx
+    /// accepted stays accepted.
+    pub upstream_status: Option<StatusCode>,
 }
 
 impl Failure {
     /// A failure with nothing but its message.
     pub fn new(key: Key, message: impl Into<String>) -> Self {
-        Self { key, message: message.into(), metadata: Map::new(), retry_after: None, detail: None }
+        Self {
+            key,
+            message: message.into(),
+            metadata: Map::new(),
+            retry_after: None,
+            detail: None,
+            upstream_status: None,
+        }
     }
 
     /// Adds a particular to `metadata`.
@@ -152,6 +162,13 @@ impl Failure {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Says what status upstream's answer had before it was lost.
+    #[must_use]
+    pub fn after_head(mut self, status: StatusCode) -> Self {
+        self.upstream_status = Some(status);
         self
     }
 

@@ -107,6 +107,10 @@ impl Workings {
         let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
             self.legacy(request).await
         } else {
+            if matches!(ending, Ending::OtherVersion) {
+                let caller = self.exchange.fingerprint(request.headers());
+                self.metrics.versions().count(version, caller);
+            }
             // Absent, and the default is another version: upstream must not fall back on its own.
             let version = (!request.headers().contains_key(VERSION_HEADER))
                 .then(|| self.default_version.clone());

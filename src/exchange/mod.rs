@@ -3,39 +3,41 @@
 //! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
+mod drive;
 mod handler;
 mod limits;
 mod location;
+mod outcome;
 mod request_path;
 mod session;
 mod translator;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
-use crate::disclosure::Report;
 use crate::failure::{Failure, Key};
-use crate::flow::{self, Flow, Job, Progress, Question};
-use crate::message::{LEGACY_VERSION, LegacyRequest, LegacyResponse, VERSION_HEADER};
+use crate::flow::{self, Job};
+use crate::message::LegacyRequest;
 use crate::reply::reply;
 use crate::rules::template::{Bindings, decoded};
 use crate::rules::{CallerKind, Calls, Candidates, CodedFlow, Rule, Rules};
 use crate::telemetry::{Meters, Metrics};
 use crate::upstream::{Envelope, Upstream};
 
+pub use outcome::Outcome;
 pub use request_path::check as check_path;
 pub use translator::Translator;
 
 pub use limits::Ceilings;
 
+use drive::drive;
 use limits::Limits;
+use outcome::{refused, stamp};
 use session::{Patience, Session};
 
 /// What an exchange may use; the README's settings of the same names explain each.
@@ -96,19 +98,6 @@ impl Chosen {
     pub fn rule(&self) -> &Arc<Rule> {
         &self.rule
     }
-}
-
-/// How a translated request ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What the client gets, the shim's own headers included.
-    pub response: LegacyResponse,
-    /// The failure, where the answer is the shim's own error.
-    pub failure: Option<Failure>,
-    /// How many upstream requests it took.
-    pub upstream_calls: usize,
-    /// What is disclosed, and the branches taken.
-    pub report: Report,
 }
 
 impl<U: Upstream> Exchange<U> {
@@ -216,6 +205,11 @@ impl<U: Upstream> Exchange<U> {
         envelope: &Envelope,
         fingerprint: Fingerprint,
     ) -> Result<Choice, Refusal> {
+        // Upstream could take either for the caller, and the verdict would be about the other.
+        if envelope.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+            let message = "The request has more than one Authorization header; send one.";
+            return Err(Failure::new(Key::Unauthorized, message).into());
+        }
         let remembered = self.callers.remembered(&fingerprint).await.is_some();
         let depends = candidates.depend_on_caller();
         let kind = match self.callers.pinned() {
@@ -356,76 +350,5 @@ impl<U: Upstream> Exchange<U> {
     ) -> Session<'s, U> {
         let caller = self.limits.of(fingerprint);
         Session::new(&self.upstream, envelope, &self.limits, caller, meters)
-    }
-}
-
-/// Sends what a flow asks for, at most `concurrency` at once, until it is done.
-async fn drive<U: Upstream>(
-    flow: &mut dyn Flow,
-    session: &Session<'_, U>,
-    concurrency: usize,
-    patience: Patience,
-) -> Result<LegacyResponse, Failure> {
-    let mut waiting: VecDeque<Question> = VecDeque::new();
-    let mut under_way = FuturesUnordered::new();
-    let mut progress = flow.start()?;
-    loop {
-        match progress {
-            Progress::Done(response) => return Ok(response),
-            Progress::Ask(questions) => {
-                for question in questions {
-                    if question.urgent {
-                        waiting.push_front(question);
-                    } else {
-                        waiting.push_back(question);
-                    }
-                }
-            }
-        }
-        while under_way.len() < concurrency.max(1) {
-            let Some(Question { id, request, .. }) = waiting.pop_front() else { break };
-            under_way.push(async move { (id, session.call(request, patience).await) });
-        }
-        let Some((id, answer)) = under_way.next().await else {
-            return Err(Failure::new(
-                Key::Internal,
-                "The shim lost track of this request; please report this with the request id.",
-            )
-            .detail("a flow waits for nothing"));
-        };
-        progress = flow.answer(id, answer)?;
-    }
-}
-
-/// The outcome of a request that was refused before its flow began.
-pub fn refused(refusal: Refusal, upstream_calls: usize) -> Outcome {
-    let (response, failure) = match refusal {
-        Refusal::Failure(failure) => (reply(&failure), Some(failure)),
-        Refusal::Answer(response) => (response, None),
-    };
-    let mut outcome = Outcome { response, failure, upstream_calls, report: Report::default() };
-    stamp(&mut outcome, None);
-    outcome
-}
-
-/// Adds the version and the headers that help.
-fn stamp(outcome: &mut Outcome, rule: Option<&Rule>) {
-    let headers = &mut outcome.response.headers;
-    headers
-        .insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(LEGACY_VERSION));
-    headers.insert(
-        HeaderName::from_static("x-shim-upstream-calls"),
-        HeaderValue::from(outcome.upstream_calls),
-    );
-    let mut text = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    if let Some(rule) = rule {
-        text("x-shim-rule", &rule.id);
-    }
-    if let Some(disclosed) = outcome.report.header() {
-        text("x-shim-disclosed", &disclosed);
     }
 }

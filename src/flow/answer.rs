@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
 use super::Job;
@@ -28,7 +28,10 @@ pub(super) fn success_answer(
     let rule = &*job.rule;
     let nothing =
         rule.lenses.is_empty() && rule.envelope_lenses.is_empty() && rule.addresses.is_empty();
-    if answer.body.is_empty() || nothing {
+    // A write may be answered without a body; a read that is was not answered.
+    let is_read = job.request.method == Method::GET;
+    let empty = answer.body.is_empty() && (!is_read || answer.status == StatusCode::NO_CONTENT);
+    if empty || nothing {
         return Ok(LegacyResponse {
             status: answer.status,
             headers: strip_validators(answer.headers),

@@ -13,6 +13,7 @@ use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
 use crate::json::{self, JsonError, Object};
 use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
+use crate::reply::json_headers;
 use crate::rules::template::{decoded, target};
 use crate::rules::{Calls, Follow, Single};
 
@@ -162,6 +163,23 @@ impl SingleFlow {
         }
     }
 
+    /// No answer, or only the head of one. A write that upstream accepted is never reported as
+    /// failed: clients repeat what failed, and a repeated POST makes a second resource.
+    fn lost(&mut self, failure: Failure) -> Result<Progress, Failure> {
+        let accepted = failure.upstream_status.filter(|status| status.is_success());
+        let is_write = self.job.request.method != Method::GET;
+        let Some(status) = accepted.filter(|_| is_write) else { return Err(failure) };
+        failure.log();
+        let answer = UpstreamResponse { status, headers: json_headers(), body: Bytes::new() };
+        if self.single()?.follow.is_some() {
+            return self.sent(answer);
+        }
+        self.report.took("send.untranslated");
+        self.report.note(How::Dropped, "/data");
+        let body = Bytes::from_static(if status == StatusCode::NO_CONTENT { b"" } else { b"{}" });
+        Ok(Progress::Done(LegacyResponse { status, headers: answer.headers, body: body.into() }))
+    }
+
     fn followed(&mut self, answer: Answer) -> Result<Progress, Failure> {
         let Stage::Following { accepted, refused } =
             std::mem::replace(&mut self.stage, Stage::Sending)
@@ -173,7 +191,11 @@ impl SingleFlow {
             return Err(defect("a list in the flow of one request"));
         };
         let Some(follow) = &single.follow else { return Err(defect("a rule lost its follow-up")) };
-        let read = answer.ok().filter(|answer| answer.status.is_success());
+        let is_read = |answer: &UpstreamResponse| {
+            answer.status.is_success()
+                && json::parse(&answer.body).is_ok_and(|text| text.object().is_some())
+        };
+        let read = answer.ok().filter(is_read);
         if refused {
             let settled = read.filter(|answer| is_settled(follow, answer));
             self.report.took(if settled.is_some() { "follow.settled" } else { "follow.refused" });
@@ -239,7 +261,10 @@ impl Flow for SingleFlow {
     fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure> {
         match (&self.stage, id) {
             (Stage::Reading, READ..) => self.was_read(id - READ, answer?),
-            (Stage::Sending, SEND) => self.sent(answer?),
+            (Stage::Sending, SEND) => match answer {
+                Ok(answer) => self.sent(answer),
+                Err(failure) => self.lost(failure),
+            },
             (Stage::Following { .. }, FOLLOW) => self.followed(answer),
             _ => Err(defect("an answer nobody waits for")),
         }

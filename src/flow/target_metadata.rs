@@ -88,9 +88,9 @@ impl TargetMetadataFlow {
     fn fields(&mut self, answer: UpstreamResponse) -> Result<Progress, Failure> {
         self.report.took("target_metadata.fields");
         let text = read(&answer.body)?;
-        let fields = text.object().and_then(|envelope| envelope.get("data").cloned());
-        let fields =
-            fields.as_ref().and_then(Text::object).and_then(|data| data.get("fields").cloned());
+        let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
+        let fields = envelope.get("data");
+        let fields = fields.and_then(Text::object).and_then(|data| data.get("fields").cloned());
         let fields = match fields {
             Some(fields) => {
                 strings(&fields, "id").ok_or_else(|| invalid("/data/fields", "a list of fields"))?
@@ -149,10 +149,10 @@ fn group_of(items: Option<Vec<Value>>) -> Value {
 /// The ids of the target objects in an answer.
 fn ids(body: &[u8], key: &str) -> Result<Vec<String>, Failure> {
     let text = read(body)?;
-    let data = text.object().and_then(|envelope| envelope.present("data").cloned());
-    match data {
+    let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
+    match envelope.present("data") {
         Some(data) => {
-            strings(&data, key).ok_or_else(|| invalid("/data", "a list of target objects"))
+            strings(data, key).ok_or_else(|| invalid("/data", "a list of target objects"))
         }
         None => Ok(Vec::new()),
     }

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::account::{Ending, Meters, StatusClass};
 use super::histogram::Histogram;
+use super::versions::Versions;
 use crate::disclosure::How;
 use crate::failure::Key;
 
@@ -67,6 +68,7 @@ pub struct Metrics {
     caller_misses: Counter,
     in_flight: Gauge,
     reloads: Vec<Counter>,
+    versions: Versions,
 }
 
 impl Default for Metrics {
@@ -97,6 +99,7 @@ impl Default for Metrics {
             "Times that settings, rules and certificates were read again",
             ("result", &mut ["applied", "refused"].into_iter()),
         );
+        let versions = Versions::register(&mut registry);
         let mut callers = callers.into_iter();
         let in_flight = Gauge::default();
         registry.register("in_flight", "Requests under way, to their last byte", in_flight.clone());
@@ -114,6 +117,7 @@ impl Default for Metrics {
             caller_misses: callers.next().unwrap_or_default(),
             in_flight,
             reloads,
+            versions,
         }
     }
 }
@@ -157,6 +161,11 @@ impl Metrics {
     /// The counters of upstream calls that find out which rule a request is for.
     pub fn look_up(&self) -> &Arc<Meters> {
         &self.look_up
+    }
+
+    /// Requests of versions that are neither legacy nor upstream's.
+    pub fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     /// Counts an error that a caller got to see.

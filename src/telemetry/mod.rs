@@ -6,6 +6,7 @@ mod log;
 mod metrics;
 #[cfg_attr(not(feature = "otlp"), path = "no_otlp.rs")]
 mod otlp;
+mod versions;
 
 pub use account::{Account, Ending, Meters, StatusClass};
 pub use histogram::Histogram;

@@ -6,7 +6,8 @@ use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MODIFIED_SINCE,
     IF_NONE_MATCH, IF_RANGE, RANGE, TRAILER,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use hyper::body::Incoming;
 
 use super::client::UpstreamClient;
 use super::encoding::decode_body;
@@ -42,17 +43,21 @@ impl Upstream for UpstreamClient {
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
         let headers = headers(&request, envelope)?;
-        tokio::time::timeout_at(envelope.deadline, exchange(self, request, headers))
-            .await
-            .unwrap_or_else(|_| Err(fault::no_head()))
+        let head = tokio::time::timeout_at(envelope.deadline, send(self, request, headers));
+        let response = head.await.unwrap_or_else(|_| Err(fault::no_head()))?;
+        let status = response.status();
+        let answer = tokio::time::timeout_at(envelope.deadline, read(self, response));
+        let answer = answer.await.unwrap_or_else(|_| Err(fault::no_head()));
+        answer.map_err(|failure| failure.after_head(status))
     }
 }
 
-async fn exchange(
+/// Sends the request; gives the answer as soon as its head is there.
+async fn send(
     client: &UpstreamClient,
     request: UpstreamRequest,
     headers: HeaderMap,
-) -> Result<UpstreamResponse, Failure> {
+) -> Result<Response<Incoming>, Failure> {
     let attempt = || {
         let mut outgoing =
             Request::new(RequestBody::whole(request.body.clone().unwrap_or_default()));
@@ -68,7 +73,15 @@ async fn exchange(
         }
         other => other,
     };
-    let (parts, body) = response.map_err(SendError::into_failure)?.into_parts();
+    response.map_err(SendError::into_failure)
+}
+
+/// Reads the answer whole and undoes its encoding.
+async fn read(
+    client: &UpstreamClient,
+    response: Response<Incoming>,
+) -> Result<UpstreamResponse, Failure> {
+    let (parts, body) = response.into_parts();
     let limit = client.max_body();
     let encoded =
         read_whole(body, limit, client.idle_timeout()).await.map_err(|error| match error {

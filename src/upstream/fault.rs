@@ -7,6 +7,9 @@ use hyper_util::client::legacy;
 use crate::failure::{Failure, Key};
 use crate::passthrough::broken;
 
+/// What to do where nobody knows whether upstream did what it was asked.
+const ADVICE: &str = "A write may have been accepted: read the resource before sending it again.";
+
 /// A request without an answer.
 pub(super) enum SendError {
     /// There was no connection to send it on; it may be sent again, even a write.
@@ -34,7 +37,7 @@ pub(super) fn classify(error: legacy::Error) -> SendError {
         // The only body that can fail is a client's, streamed.
         Some(error) if error.is_user() => broken(&detail),
         Some(error) if error.is_parse() => {
-            let message = "Upstream answered something that is not HTTP.";
+            let message = format!("Upstream answered something that is not HTTP. {ADVICE}");
             Failure::new(Key::UpstreamInvalid, message).detail(detail)
         }
         _ => cut("Upstream closed the connection without an answer.").detail(detail),
@@ -44,16 +47,11 @@ pub(super) fn classify(error: legacy::Error) -> SendError {
 
 /// Upstream closed a connection too early.
 pub(super) fn cut(what: &str) -> Failure {
-    let advice = "A write may have been accepted: read the resource before sending it again.";
-    Failure::new(Key::UpstreamCut, format!("{what} {advice}"))
+    Failure::new(Key::UpstreamCut, format!("{what} {ADVICE}"))
 }
 
 pub(super) fn no_head() -> Failure {
-    Failure::new(
-        Key::UpstreamTimeout,
-        "Upstream did not answer in time. A write may have been accepted: read the resource before \
-         sending it again.",
-    )
+    Failure::new(Key::UpstreamTimeout, format!("Upstream did not answer in time. {ADVICE}"))
 }
 
 pub(super) fn slow_upload() -> Failure {
@@ -64,7 +62,8 @@ pub(super) fn slow_upload() -> Failure {
 }
 
 pub(super) fn switched_protocols() -> Failure {
-    Failure::new(Key::UpstreamInvalid, "Upstream switched protocols without being asked.")
+    let message = format!("Upstream switched protocols without being asked. {ADVICE}");
+    Failure::new(Key::UpstreamInvalid, message)
 }
 
 /// An error and its causes in one line. None of them holds headers or bodies.
