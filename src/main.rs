@@ -72,18 +72,25 @@ fn load(flags: Flags) -> Result<Settings, String> {
 
 fn serve(flags: Flags) -> Result<ExitCode, String> {
     let settings = load(flags.clone())?;
-    telemetry::start(settings.log_level, settings.log_format);
-    block_on(stages(settings, Some(flags), |_| {}))?
+    block_on(async {
+        let export = telemetry::start(&settings)?;
+        let ending = stages(settings, Some(flags), |_| {}).await;
+        export.finish().await;
+        ending
+    })?
 }
 
 /// Serves in front of an emulator of its own.
 fn demo(mut settings: Settings) -> Result<ExitCode, String> {
-    telemetry::start(settings.log_level, settings.log_format);
     block_on(async {
+        let export = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
-        stages(settings, None, |shim| show(&demo::instructions(shim, upstream.address))).await
+        let instructions = |shim| show(&demo::instructions(shim, upstream.address));
+        let ending = stages(settings, None, instructions).await;
+        export.finish().await;
+        ending
     })?
 }
 

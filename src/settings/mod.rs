@@ -106,6 +106,8 @@ table::settings! {
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
     ready_upstream: bool = "false", "BOOLEAN", values::boolean;
+    /// Origin of an OpenTelemetry collector that gets a span for each request, by OTLP over HTTP at `/v1/traces`; needs a program built with the feature `otlp`.
+    otlp_endpoint: Option<Origin> = "", "ORIGIN", origin::parse_optional;
     /// How long requests that are under way may still take after SIGTERM or SIGINT.
     drain: Duration = "25s", "DURATION", values::duration_or_none;
 }
@@ -142,13 +144,15 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 5] = ["listen", "admin", "log_level", "log_format", "fingerprint_salt"];
+        const FIXED: [&str; 6] =
+            ["listen", "admin", "log_level", "log_format", "fingerprint_salt", "otlp_endpoint"];
         let mut kept = self.differences(before);
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
         self.admin = before.admin;
         self.log_level = before.log_level;
         self.log_format = before.log_format;
+        self.otlp_endpoint.clone_from(&before.otlp_endpoint);
         self.fingerprint_salt.clone_from(&before.fingerprint_salt);
         kept
     }
@@ -159,6 +163,13 @@ impl Settings {
             let found = given.iter().find(|value| value.name == name);
             found.map_or(Source::Default, |value| value.source.clone())
         };
+        if self.otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
+            let message = "this program was built without export of spans";
+            mistakes.push(
+                Mistake::new(source_of("otlp_endpoint"), message)
+                    .hint("build it with --features otlp, or leave `otlp_endpoint` out"),
+            );
+        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             let (there, missing) = match self.tls_cert.is_some() {
                 true => ("tls_cert", "tls_key"),

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::passthrough::{Progress, RequestBody};
 use crate::secret;
 use crate::settings::{Network, Origin, Settings};
+use crate::telemetry;
 
 /// Idle connections are closed before common servers and balancers close them (60 s and more): a
 /// request that meets a closing connection fails without anybody knowing whether it arrived.
@@ -113,6 +114,7 @@ impl UpstreamClient {
         let target = request.uri().path_and_query().cloned();
         *request.uri_mut() = self.0.origin.uri(target.unwrap_or(PathAndQuery::from_static("/")));
         request.headers_mut().remove(HOST);
+        telemetry::pass_on_trace(request.headers_mut());
         let progress = request.body().progress();
         let started = Instant::now();
         let mut response = std::pin::pin!(self.0.client.request(request));

@@ -23,4 +23,5 @@ mod settings;
 mod streaming;
 mod support;
 mod tls;
+mod traces;
 mod unauthorized;

@@ -8,6 +8,7 @@ use tracing::{Instrument, Span, field};
 
 use crate::passthrough::Body;
 use crate::server::{Handler, RequestId};
+use crate::telemetry;
 
 pub(super) struct Traced<H>(pub(super) H);
 
@@ -24,6 +25,7 @@ impl<H: Handler> Handler for Traced<H> {
             upstream_calls = field::Empty,
             disclosed = field::Empty,
         );
+        telemetry::continue_trace(&span, request.headers());
         let mut end = End { span: span.clone(), since: Instant::now(), status: None };
         let mut response = self.0.handle(request).instrument(span.clone()).await;
         end.status = Some(response.status().as_u16());
