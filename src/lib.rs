@@ -20,6 +20,8 @@ pub mod message;
 pub mod passthrough;
 pub mod reply;
 pub mod rules;
+#[doc = include_str!("security.md")]
+pub mod security {}
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -186,7 +186,7 @@ impl SingleFlow {
     /// No answer, or only the head of one. A write that upstream accepted is never reported as
     /// failed: clients repeat what failed, and a repeated POST makes a second resource.
     fn lost(&mut self, failure: Failure) -> Result<Progress, Failure> {
-        let accepted = failure.upstream_status.filter(|status| status.is_success());
+        let accepted = failure.upstream_status.filter(StatusCode::is_success);
         let is_write = self.job.request.method != Method::GET;
         let Some(status) = accepted.filter(|_| is_write) else { return Err(failure) };
         failure.log();

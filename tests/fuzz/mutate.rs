@@ -29,7 +29,7 @@ impl<'d> Mutator<'d> {
         match self.below(9) {
             0 => {
                 if let Some(byte) = input.get_mut(start) {
-                    *byte ^= 1 << self.state.rotate_right(7) % 8;
+                    *byte ^= 1 << (self.state.rotate_right(7) % 8);
                 }
             }
             1 => {
