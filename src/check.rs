@@ -1,6 +1,7 @@
 //! `polytomic-shim check`: every finding in settings and rules, before anything serves.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::rules::{Finding, Options, Rules};
 use crate::settings::Settings;
@@ -18,6 +19,15 @@ pub fn run(settings: &Settings) -> Result<String, String> {
         .map_or_else(|| "built in".to_owned(), |folder| folder.display().to_string());
     let count = rules.iter().count();
     Ok(format!("settings: good (upstream {})\nrules: {count} good ({source})", settings.upstream))
+}
+
+/// What is wrong with the rules, where the settings are wrong already: a person wants to hear of
+/// both. `folder` is what a flag or variable names as rules, as far as that can be told.
+pub fn beside(mistakes: String, folder: Option<&Path>) -> String {
+    match Rules::load(folder.filter(|folder| folder.is_dir()), Options::default()) {
+        Ok(_) => mistakes,
+        Err(findings) => format!("{mistakes}\n{}", describe(findings)),
+    }
 }
 
 /// Findings as text for a person, one after another.

@@ -67,6 +67,10 @@ keys! {
     NotFound 404 Caller "shim.not_found";
     /// The caller took too long to send its request.
     RequestTimeout 408 Caller "shim.request_timeout";
+    /// The head of a request did not arrive in time; the connection is closed without an answer.
+    HeaderTimeout 408 Caller "shim.header_timeout";
+    /// The caller stopped reading an answer; the connection is closed in the middle of it.
+    ClientTooSlow 408 Caller "shim.client_too_slow";
     /// The request body is larger than the configured limit.
     BodyTooLarge 413 Caller "shim.body_too_large";
     /// The request body has a content encoding that cannot be undone.
@@ -79,6 +83,8 @@ keys! {
     EmailFixed 422 Caller "shim.email_fixed";
     /// The update would remove the organization's OIDC client, which cannot be read back.
     OidcWouldBeLost 422 Caller "shim.oidc_would_be_lost";
+    /// Headers and address of the request are larger than the configured limit.
+    HeadersTooLarge 431 Caller "shim.headers_too_large";
     /// The shim has a defect; the request id is in its log.
     Internal 500 Shim "shim.internal";
     /// Upstream could not be reached.
@@ -91,7 +97,13 @@ keys! {
     UpstreamTooLarge 502 Upstream "shim.upstream_too_large";
     /// Upstream's list repeats a page token, or has more pages than the configured bound.
     UpstreamPaging 502 Upstream "shim.upstream_paging";
-    /// The shim is at its configured limit of work.
+    /// The request would take more upstream calls than the configured limit.
+    CallLimit 502 Shim "shim.call_limit";
+    /// As many connections are open as the configured limit allows.
+    TooManyConnections 503 Shim "shim.too_many_connections";
+    /// As many requests are being translated as the configured limit allows.
+    TooManyTranslations 503 Shim "shim.too_many_translations";
+    /// As many upstream calls wait for their turn as the configured limits allow.
     Overloaded 503 Shim "shim.overloaded";
     /// The shim is shutting down.
     ShuttingDown 503 Shim "shim.shutting_down";

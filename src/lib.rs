@@ -1,4 +1,37 @@
-//! polytomic-shim: legacy (2024-02-08) calls answered by upstream (2025-09-18).
+//! A reverse proxy that lets unmodified clients of Polytomic's REST API 2024-02-08 ("legacy")
+//! work against 2025-09-18 ("upstream").
+//!
+//! # The life of a request
+//!
+//! [`server`] accepts the connection and runs one stack of layers. [`exchange::Translator`] looks
+//! at the version and the path: what is not legacy, and what no rule is for, goes through
+//! [`passthrough`], both bodies streamed and nothing parsed. Everything else is translated:
+//!
+//! 1. [`rules`] give the candidates for method and path; where they depend on who calls,
+//!    [`caller`] asks upstream once and remembers.
+//! 2. The rule's [`flow`] says which upstream calls are made. It is a state machine: it asks for
+//!    requests and is handed answers.
+//! 3. The rule's lenses ([`lens`]) make upstream bodies out of legacy ones and back, on shallow
+//!    objects ([`json`]) whose untouched members keep every byte, and note what they could not
+//!    show or keep ([`disclosure`]).
+//! 4. [`exchange`] sends what the flow asks for, through [`upstream`], within limits and deadline.
+//!
+//! # Invariants
+//!
+//! - Translations do no I/O: a flow or lens cannot open a connection. Tests and `explain` drive
+//!   the same machines with answers of their own.
+//! - The four message types of [`message`] cannot be mixed up: nothing that upstream said reaches
+//!   a client without having been made a legacy answer.
+//! - A write is sent once, unless it provably did not reach upstream or carries an idempotency
+//!   key. An accepted write is never reported as failed.
+//! - What is synthesized, approximated or dropped is disclosed.
+//! - The shim's own errors take shape in [`reply`] and nowhere else; each has a stable key
+//!   ([`failure::Key`]).
+//! - Nothing that a request contains decides which host it goes to.
+//! - Credentials are hashed, never kept, formatted or logged.
+//! - [`emulator`] shares no code with [`lens`], [`flow`] and [`rules`]: it is what they are tested
+//!   against. [`contract`] is a third party to both, and [`coverage`] computes from it what the
+//!   rules have to close.
 
 pub mod admin;
 pub mod caller;
@@ -18,8 +51,10 @@ pub mod json;
 pub mod lens;
 pub mod message;
 pub mod passthrough;
+pub mod reload;
 pub mod reply;
 pub mod rules;
+pub mod secret;
 #[doc = include_str!("security.md")]
 pub mod security {}
 pub mod server;

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use polytomic_shim::admin::Status;
@@ -12,8 +14,9 @@ use polytomic_shim::cli::{
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
+use polytomic_shim::reload::Reload;
 use polytomic_shim::rules::Rules;
-use polytomic_shim::server::{self, Ending, Listeners, stop_signals};
+use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
 use polytomic_shim::{catalogue, check, demo, explain, telemetry};
@@ -21,13 +24,19 @@ use polytomic_shim::{catalogue, check, demo, explain, telemetry};
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
     let outcome = match command.unwrap_or(Command::Serve(Flags::default())) {
-        Command::Serve(more) => load(flags.and(more)).and_then(serve),
+        Command::Serve(more) => serve(flags.and(more)),
         Command::Demo(more) => load(flags.and(more)).and_then(demo),
         Command::Emulator(arguments) => emulator(arguments),
-        Command::Check(more) => load(flags.and(more)).and_then(|settings| {
-            show(&format!("{}\n", check::run(&settings)?));
-            Ok(ExitCode::SUCCESS)
-        }),
+        Command::Check(more) => {
+            let flags = flags.and(more);
+            let rules = flags.get("rules").or_else(|| std::env::var_os("SHIM_RULES"));
+            let settings = load(flags)
+                .map_err(|mistakes| check::beside(mistakes, rules.as_deref().map(Path::new)));
+            settings.and_then(|settings| {
+                show(&format!("{}\n", check::run(&settings)?));
+                Ok(ExitCode::SUCCESS)
+            })
+        }
         Command::Explain(asked) => {
             let question = question(&asked);
             load(flags.and(asked.flags)).and_then(|settings| {
@@ -61,9 +70,10 @@ fn load(flags: Flags) -> Result<Settings, String> {
         .map_err(|mistakes| mistakes.to_string())
 }
 
-fn serve(settings: Settings) -> Result<ExitCode, String> {
+fn serve(flags: Flags) -> Result<ExitCode, String> {
+    let settings = load(flags.clone())?;
     telemetry::start(settings.log_level, settings.log_format);
-    block_on(stages(&settings, |_| {}))?
+    block_on(stages(settings, Some(flags), |_| {}))?
 }
 
 /// Serves in front of an emulator of its own.
@@ -73,7 +83,7 @@ fn demo(mut settings: Settings) -> Result<ExitCode, String> {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
-        stages(&settings, |shim| show(&demo::instructions(shim, upstream.address))).await
+        stages(settings, None, |shim| show(&demo::instructions(shim, upstream.address))).await
     })?
 }
 
@@ -91,23 +101,34 @@ fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
     })?
 }
 
-/// The stages of serving, in their order. `listening` gets the address for clients once it is known.
+/// The stages of serving, in their order. `listening` gets the address for clients once it is
+/// known; with `flags`, settings are read again at SIGHUP.
 async fn stages(
-    settings: &Settings,
+    settings: Settings,
+    flags: Option<Flags>,
     listening: impl FnOnce(SocketAddr),
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let status = Status::default();
     let rules =
-        Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(settings))
+        Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(&settings))
             .map_err(check::describe)?;
-    let client = UpstreamClient::new(settings).map_err(text)?;
-    let listeners = Listeners::bind(settings).await.map_err(text)?;
-    listeners.announce(settings, client.roots());
+    let client = UpstreamClient::new(&settings).map_err(text)?;
+    let live = Arc::new(Live::new(settings.clone()).map_err(text)?);
+    let listeners = Listeners::bind(&settings).await.map_err(text)?;
+    listeners.announce(&settings, client.roots());
     listening(listeners.addresses().map_err(text)?.0);
-    let handler = Translator::new(client, rules, settings, status.metrics.clone());
+    status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
+    let metrics = status.metrics.clone();
+    let translator = Arc::new(Translator::new(client, rules, &settings, metrics));
+    if let Some(flags) = flags {
+        let hangups = hangup_signals().map_err(text)?;
+        let (live, translator, status) = (live.clone(), translator.clone(), status.clone());
+        let reload = Reload { flags: flags.into_values(), live, translator, status };
+        tokio::spawn(reload.at(hangups));
+    }
     status.readiness.ready();
-    let ending = server::serve(settings, listeners, handler, status, stop).await;
+    let ending = server::serve(live, listeners, translator, status, stop).await;
     Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,5 +1,7 @@
 //! The admin listener: whether the process lives, whether it should get requests, and its metrics.
 
+mod reachable;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -11,6 +13,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub use reachable::Reachable;
+
 use crate::telemetry::{self, Metrics};
 
 /// What the admin listener tells of the process; clones share it.
@@ -18,6 +22,8 @@ use crate::telemetry::{self, Metrics};
 pub struct Status {
     /// Whether the shim should get requests.
     pub readiness: Readiness,
+    /// Whether upstream can be reached.
+    pub reachable: Reachable,
     /// What it has done.
     pub metrics: Arc<Metrics>,
 }
@@ -63,8 +69,13 @@ pub(crate) async fn serve(listener: TcpListener, status: Status) {
 }
 
 async fn ready(State(status): State<Status>) -> (StatusCode, Json<Value>) {
-    let (status, text) = status.readiness.state();
-    (status, Json(json!({ "status": text })))
+    let (code, text) = status.readiness.state();
+    let is_lost = code.is_success() && !status.reachable.is_so().await;
+    let (code, text) = match is_lost {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "upstream unreachable"),
+        false => (code, text),
+    };
+    (code, Json(json!({ "status": text })))
 }
 
 async fn metrics(State(status): State<Status>) -> ([(HeaderName, &'static str); 1], String) {

@@ -1,15 +1,25 @@
 //! Credentials: never kept, never shown, only hashed.
 
+use std::fmt;
+
 use base64::Engine as _;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
 use super::authorization;
 use crate::failure::{Failure, Key};
+use crate::secret::Secret;
 
 /// A salted hash of an `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 16]);
+
+impl fmt::Display for Fingerprint {
+    /// Twelve hexadecimal digits: enough to tell callers apart in a log, and no more.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(6).try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
 
 /// The salt of a process: hashes of different processes cannot be compared, and no table of keys
 /// can be prepared.
@@ -24,6 +34,11 @@ impl Salt {
         left.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
         right.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
         Self(salt)
+    }
+
+    /// The salt that several processes share, so that their fingerprints agree.
+    pub fn shared(secret: &Secret<String>) -> Self {
+        Self(Sha256::digest(secret.expose()).into())
     }
 
     /// A salt for tests that compare.
@@ -117,5 +132,9 @@ mod tests {
         assert_eq!(one.fingerprint(b"k"), one.fingerprint(b"k"));
         assert_ne!(one.fingerprint(b"k"), other.fingerprint(b"k"));
         assert_ne!(one.fingerprint(b"k"), one.fingerprint(b"l"));
+        let shared = |text: &str| Salt::shared(&Secret::new(text.to_owned()));
+        assert_eq!(shared("a").fingerprint(b"k"), shared("a").fingerprint(b"k"));
+        assert_ne!(shared("a").fingerprint(b"k"), shared("b").fingerprint(b"k"));
+        assert_eq!(one.fingerprint(b"k").to_string().len(), 12);
     }
 }

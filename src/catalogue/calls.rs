@@ -24,9 +24,11 @@ pub(super) fn amplification(rule: &Rule) -> String {
         Calls::Single(single) => {
             let fewest =
                 1 + usize::from(single.read.is_some()) + usize::from(single.follow.is_some());
-            match single.also_read.len() {
-                0 => fewest.to_string(),
-                more => format!("{fewest} to {}", fewest + more),
+            let of_items = single.also_read.iter().any(|also| also.each.is_some());
+            let items = if of_items { " + items" } else { "" };
+            match single.also_read.iter().filter(|also| also.each.is_none()).count() {
+                0 => format!("{fewest}{items}"),
+                more => format!("{fewest} to {}{items}", fewest + more),
             }
         }
         Calls::Collect(collect) => {
@@ -74,8 +76,12 @@ fn single_calls(rule: &Rule, single: &Single) -> Vec<String> {
     if let Some((path, _)) = &single.read {
         calls.push(format!("GET {} (the current resource)", path.source()));
     }
-    let also = |also: &AlsoRead| {
-        format!("GET {} (where the body has `{}`)", also.path.source(), also.when)
+    let also = |also: &AlsoRead| match &also.each {
+        Some(key) => {
+            let path = also.path.source();
+            format!("GET {path} (for each item of `{}` that has `{key}`)", also.when)
+        }
+        None => format!("GET {} (where the body has `{}`)", also.path.source(), also.when),
     };
     calls.extend(single.also_read.iter().map(also));
     let mut remarks = Vec::new();

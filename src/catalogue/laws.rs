@@ -51,6 +51,7 @@ pub const LAWS: &[Laws] = &[
     },
     Laws { lens: "keep", proven: &[(GET_PUT, LENS_LAWS, "declared_laws")] },
     Laws { lens: "leave_out", proven: &[] },
+    Laws { lens: "read_only", proven: &[] },
     Laws { lens: "model_sync_fields", proven: &[(GET_PUT, OWN, "model_sync_fields_get_put")] },
     Laws { lens: "model_sync_view", proven: &[(GET_PUT, OWN, "model_sync_view_get_put")] },
     Laws {

@@ -22,6 +22,11 @@ impl Flags {
         self
     }
 
+    /// The last value given for a setting.
+    pub fn get(&self, name: &str) -> Option<OsString> {
+        self.0.iter().rev().find(|(own, _)| *own == name).map(|(_, value)| value.clone())
+    }
+
     /// Setting names and values, for [`crate::settings::Settings::load`].
     pub fn into_values(self) -> Vec<(&'static str, OsString)> {
         self.0

@@ -55,9 +55,10 @@ impl Parameter {
 
     fn takes(&self, name: &str) -> bool {
         match self.shape {
-            Shape::Map { .. } => name
-                .strip_prefix(self.name.as_str())
-                .is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']')),
+            Shape::Map { .. } => name.strip_prefix(self.name.as_str()).is_some_and(|rest| {
+                // The npm SDKs write the whole map as one JSON text.
+                rest.is_empty() || (rest.starts_with('[') && rest.ends_with(']'))
+            }),
             _ => name == self.name,
         }
     }
@@ -86,8 +87,13 @@ impl Parameter {
         let Shape::Map { of_lists } = self.shape else {
             return given.iter().map(|(_, text)| text.as_str()).collect();
         };
+        if let [(name, text)] = given
+            && *name == self.name
+        {
+            return serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+        }
         let mut map = Map::new();
-        for (name, text) in given {
+        for (name, text) in given.iter().filter(|(name, _)| *name != self.name) {
             let key = name[self.name.len()..].trim_end_matches("[]");
             let text = Value::String(text.clone());
             if !of_lists {

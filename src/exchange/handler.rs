@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -14,8 +14,9 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
-use super::{Bounds, Choice, Exchange, Outcome, request_path};
-use crate::failure::Failure;
+use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
+use crate::caller::Salt;
+use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
 use crate::message::{
     LEGACY_VERSION, LegacyRequest, Origins, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
@@ -24,13 +25,13 @@ use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rules::{CallerKind, Rules};
-use crate::server::{Handler, answer};
+use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
 
-/// Answers legacy requests, and passes everything else through.
-pub struct Translator {
+/// What a translator works by, as long as nothing of it changes.
+pub(super) struct Workings {
     exchange: Exchange<UpstreamClient>,
     metrics: Arc<Metrics>,
     default_version: HeaderValue,
@@ -42,21 +43,26 @@ pub struct Translator {
     upstream_timeout: Duration,
     deadline: Duration,
     shim_headers: bool,
+    max_translations: usize,
+    translations: Gate,
 }
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
 const MAX_ERROR: usize = 64 * 1024;
 
-impl Translator {
+impl Workings {
     /// A translator over `client` by `rules`, counting in `metrics`.
-    pub fn new(
+    pub(super) fn new(
         client: UpstreamClient,
         rules: Rules,
         settings: &Settings,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let salt = settings.fingerprint_salt.as_ref().map_or_else(Salt::random, Salt::shared);
         Self {
             exchange: Exchange::new(client, rules, Bounds::from(settings))
+                .with_salt(salt)
+                .with_ceilings(Ceilings::from(settings))
                 .with_metrics(metrics.clone()),
             metrics,
             default_version: settings.default_version.clone(),
@@ -68,7 +74,52 @@ impl Translator {
             upstream_timeout: settings.upstream_timeout,
             deadline: settings.deadline,
             shim_headers: settings.shim_headers,
+            max_translations: settings.max_translations,
+            translations: Gate::default(),
         }
+    }
+
+    /// The same, with what `earlier` knows and counts.
+    pub(super) fn after(mut self, earlier: &Self) -> Self {
+        let same_upstream = self.upstream == earlier.upstream;
+        self.exchange = self.exchange.after(&earlier.exchange, same_upstream);
+        self.translations = earlier.translations.clone();
+        self
+    }
+
+    /// The way to upstream.
+    pub(super) fn upstream(&self) -> &UpstreamClient {
+        self.exchange.upstream()
+    }
+
+    /// Answers one request.
+    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let span = tracing::Span::current();
+        if !span.is_disabled() && request.headers().contains_key(AUTHORIZATION) {
+            let caller = self.exchange.fingerprint(request.headers());
+            span.record("caller", tracing::field::display(caller));
+        }
+        let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
+        let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
+            true => Ending::Migrated,
+            false => Ending::OtherVersion,
+        };
+        let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
+            self.legacy(request).await
+        } else {
+            if matches!(ending, Ending::OtherVersion) {
+                let caller = self.exchange.fingerprint(request.headers());
+                self.metrics.versions().count(version, caller);
+            }
+            // Absent, and the default is another version: upstream must not fall back on its own.
+            let version = (!request.headers().contains_key(VERSION_HEADER))
+                .then(|| self.default_version.clone());
+            self.forward(request, version).await.map(|mut response| {
+                response.body_mut().set_account(Account { ending, ..Account::default() });
+                response
+            })
+        };
+        result.unwrap_or_else(|failure| answer(&failure))
     }
 
     async fn legacy(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
@@ -78,6 +129,7 @@ impl Translator {
         if candidates.is_empty() {
             return self.pass(request).await;
         }
+        let pass = self.translations.enter(self.max_translations).ok_or_else(busy)?;
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts);
         let front = Front::of(arrival.clone(), &parts.headers, &self.trusted_proxies);
@@ -88,11 +140,14 @@ impl Translator {
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
         let request = self.read(&parts, body, &front).await?;
-        match self.exchange.translate(chosen, request, &envelope).await {
-            Some(outcome) => Ok(self.finish(outcome, &front)),
+        let mut response = match self.exchange.translate(chosen, request, &envelope).await {
+            Some(outcome) => self.finish(outcome, &front),
             // Only reads come here, and they have no body that would be lost.
-            None => self.pass_again(&envelope, &parts, &front).await,
-        }
+            None => self.pass_again(&envelope, &parts, &front).await?,
+        };
+        // What the answer takes in memory is taken until the client has it.
+        response.body_mut().set_pass(pass);
+        Ok(response)
     }
 
     /// Forwards a legacy request that no rule is for. Only its version changes on the way up; on
@@ -256,25 +311,19 @@ impl Translator {
     }
 }
 
-impl Handler for Translator {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
-        let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
-        let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
-            true => Ending::Migrated,
-            false => Ending::OtherVersion,
-        };
-        let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
-            self.legacy(request).await
-        } else {
-            // Absent, and the default is another version: upstream must not fall back on its own.
-            let version = (!request.headers().contains_key(VERSION_HEADER))
-                .then(|| self.default_version.clone());
-            self.forward(request, version).await.map(|mut response| {
-                response.body_mut().set_account(Account { ending, ..Account::default() });
-                response
-            })
-        };
-        result.unwrap_or_else(|failure| answer(&failure))
+fn busy() -> Failure {
+    let message =
+        "The shim translates as many requests at once as it may. Nothing was sent; try again soon.";
+    Failure::new(Key::TooManyTranslations, message).retry_after(COME_AGAIN)
+}
+
+impl From<&Settings> for Ceilings {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            max_waiting: settings.max_waiting,
+            caller_max_waiting: settings.caller_max_waiting,
+            max_calls: settings.max_calls,
+        }
     }
 }
 

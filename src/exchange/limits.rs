@@ -6,13 +6,42 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::caller::Fingerprint;
+use crate::failure::{Failure, Key};
+use crate::server::{COME_AGAIN, Gate};
 
 /// The limits of a process.
 #[derive(Debug)]
 pub struct Limits {
     all: Arc<Semaphore>,
+    total: usize,
     each: usize,
-    callers: Mutex<HashMap<Fingerprint, Weak<Semaphore>>>,
+    callers: Mutex<HashMap<Fingerprint, Weak<CallerLimit>>>,
+    waiting: Gate,
+    ceilings: Ceilings,
+}
+
+/// The limit of one caller.
+#[derive(Debug)]
+pub struct CallerLimit {
+    turns: Arc<Semaphore>,
+    waiting: Gate,
+}
+
+/// What is refused rather than waited for; the settings of the same names explain each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ceilings {
+    /// Calls that wait for their turn, over all callers.
+    pub max_waiting: usize,
+    /// Calls that wait for their turn, of one caller.
+    pub caller_max_waiting: usize,
+    /// Calls of one request.
+    pub max_calls: usize,
+}
+
+impl Default for Ceilings {
+    fn default() -> Self {
+        Self { max_waiting: usize::MAX, caller_max_waiting: usize::MAX, max_calls: usize::MAX }
+    }
 }
 
 /// Permission for one call, given back when dropped.
@@ -27,29 +56,75 @@ impl Limits {
     pub fn new(all: usize, each: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(all.max(1))),
+            total: all,
             each: each.max(1),
             callers: Mutex::default(),
+            waiting: Gate::default(),
+            ceilings: Ceilings::default(),
         }
     }
 
+    /// The same with ceilings.
+    #[must_use]
+    pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
+        self.ceilings = ceilings;
+        self
+    }
+
+    /// Whether these allow the same as others.
+    pub fn same_as(&self, other: &Self) -> bool {
+        let numbers = |limits: &Self| (limits.total, limits.each, limits.ceilings);
+        numbers(self) == numbers(other)
+    }
+
+    /// Calls that one request may take.
+    pub fn max_calls(&self) -> usize {
+        self.ceilings.max_calls
+    }
+
     /// The limit of one caller. Callers that have nothing under way are forgotten.
-    pub fn of(&self, caller: Fingerprint) -> Arc<Semaphore> {
+    pub fn of(&self, caller: Fingerprint) -> Arc<CallerLimit> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = callers.get(&caller).and_then(Weak::upgrade) {
             return known;
         }
         callers.retain(|_, known| known.strong_count() > 0);
-        let fresh = Arc::new(Semaphore::new(self.each));
+        let turns = Arc::new(Semaphore::new(self.each));
+        let fresh = Arc::new(CallerLimit { turns, waiting: Gate::default() });
         callers.insert(caller, Arc::downgrade(&fresh));
         fresh
     }
 
     /// Waits for permission, the caller's own first: who waits for that holds nobody else up.
-    pub async fn acquire(&self, caller: &Arc<Semaphore>) -> Option<Permit> {
-        let own = Arc::clone(caller).acquire_owned().await.ok()?;
-        let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        Some(Permit { _all: all, _caller: own })
+    ///
+    /// Only the first call of a request is refused where too many wait: a request that has begun
+    /// may have written something, and how many of those there are is limited already.
+    ///
+    /// # Errors
+    /// [`Key::Overloaded`].
+    pub async fn acquire(
+        &self,
+        caller: &CallerLimit,
+        is_first: bool,
+    ) -> Result<Permit, Box<Failure>> {
+        if let Ok(own) = caller.turns.clone().try_acquire_owned()
+            && let Ok(all) = self.all.clone().try_acquire_owned()
+        {
+            return Ok(Permit { _all: all, _caller: own });
+        }
+        let most = |ceiling| if is_first { ceiling } else { usize::MAX };
+        let _waits = self.waiting.enter(most(self.ceilings.max_waiting)).ok_or_else(full)?;
+        let _waits_too =
+            caller.waiting.enter(most(self.ceilings.caller_max_waiting)).ok_or_else(full)?;
+        let own = caller.turns.clone().acquire_owned().await.map_err(|_| full())?;
+        let all = self.all.clone().acquire_owned().await.map_err(|_| full())?;
+        Ok(Permit { _all: all, _caller: own })
     }
+}
+
+fn full() -> Box<Failure> {
+    let message = "The shim has as much work waiting as it may. Nothing was sent; try again soon.";
+    Box::new(Failure::new(Key::Overloaded, message).retry_after(COME_AGAIN))
 }
 
 #[cfg(test)]
@@ -64,14 +139,41 @@ mod tests {
             limits.of(Salt::fixed().fingerprint(b"1")),
             limits.of(Salt::fixed().fingerprint(b"2")),
         );
-        let first = limits.acquire(&one).await.unwrap();
-        let _second = limits.acquire(&one).await.unwrap();
+        let first = limits.acquire(&one, true).await.unwrap();
+        let _second = limits.acquire(&one, true).await.unwrap();
         let soon = std::time::Duration::from_millis(10);
-        assert!(tokio::time::timeout(soon, limits.acquire(&one)).await.is_err());
-        let _third = limits.acquire(&other).await.unwrap();
-        assert!(tokio::time::timeout(soon, limits.acquire(&other)).await.is_err());
+        assert!(tokio::time::timeout(soon, limits.acquire(&one, true)).await.is_err());
+        let _third = limits.acquire(&other, true).await.unwrap();
+        assert!(tokio::time::timeout(soon, limits.acquire(&other, true)).await.is_err());
         drop(first);
-        assert!(limits.acquire(&one).await.is_some());
+        assert!(limits.acquire(&one, true).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn first_calls_are_refused_where_too_many_wait() {
+        let ceilings = Ceilings { max_waiting: 2, caller_max_waiting: 1, ..Ceilings::default() };
+        let limits = Arc::new(Limits::new(1, 1).with_ceilings(ceilings));
+        let caller = |name: &[u8]| limits.of(Salt::fixed().fingerprint(name));
+        let one = caller(b"1");
+        let held = limits.acquire(&one, true).await.unwrap();
+        let wait = |caller: Arc<CallerLimit>, is_first| {
+            let limits = limits.clone();
+            tokio::spawn(async move { limits.acquire(&caller, is_first).await.map(drop) })
+        };
+        let waiting = wait(one.clone(), true);
+        tokio::task::yield_now().await;
+        let refused = limits.acquire(&one, true).await.unwrap_err();
+        assert_eq!((refused.key, refused.retry_after), (Key::Overloaded, Some(COME_AGAIN)));
+        let other = wait(caller(b"2"), true);
+        tokio::task::yield_now().await;
+        assert!(limits.acquire(&caller(b"3"), true).await.is_err());
+        let begun = wait(caller(b"3"), false);
+        tokio::task::yield_now().await;
+        drop(held);
+        for task in [waiting, other, begun] {
+            assert!(task.await.unwrap().is_ok());
+        }
+        assert!(limits.acquire(&one, true).await.is_ok());
     }
 
     #[test]

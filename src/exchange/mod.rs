@@ -3,37 +3,41 @@
 //! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
+mod drive;
 mod handler;
 mod limits;
 mod location;
+mod outcome;
 mod request_path;
 mod session;
+mod translator;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
-use crate::disclosure::Report;
 use crate::failure::{Failure, Key};
-use crate::flow::{self, Flow, Job, Progress, Question};
-use crate::message::{LEGACY_VERSION, LegacyRequest, LegacyResponse, VERSION_HEADER};
+use crate::flow::{self, Job};
+use crate::message::LegacyRequest;
 use crate::reply::reply;
 use crate::rules::template::{Bindings, decoded};
 use crate::rules::{CallerKind, Calls, Candidates, CodedFlow, Rule, Rules};
 use crate::telemetry::{Meters, Metrics};
 use crate::upstream::{Envelope, Upstream};
 
-pub use handler::Translator;
+pub use outcome::Outcome;
 pub use request_path::check as check_path;
+pub use translator::Translator;
 
+pub use limits::Ceilings;
+
+use drive::drive;
 use limits::Limits;
+use outcome::{refused, stamp};
 use session::{Patience, Session};
 
 /// What an exchange may use; the README's settings of the same names explain each.
@@ -60,9 +64,9 @@ pub struct Exchange<U> {
     upstream: U,
     rules: Rules,
     bounds: Bounds,
-    limits: Limits,
-    callers: Callers,
-    owners: Owners,
+    limits: Arc<Limits>,
+    callers: Arc<Callers>,
+    owners: Arc<Owners>,
     salt: Salt,
     metrics: Arc<Metrics>,
     idempotency_key: fn() -> String,
@@ -96,37 +100,63 @@ impl Chosen {
     }
 }
 
-/// How a translated request ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What the client gets, the shim's own headers included.
-    pub response: LegacyResponse,
-    /// The failure, where the answer is the shim's own error.
-    pub failure: Option<Failure>,
-    /// How many upstream requests it took.
-    pub upstream_calls: usize,
-    /// What is disclosed, and the branches taken.
-    pub report: Report,
-}
-
 impl<U: Upstream> Exchange<U> {
     /// An exchange over `upstream` by `rules`.
     pub fn new(upstream: U, rules: Rules, bounds: Bounds) -> Self {
         Self {
             upstream,
             rules,
-            limits: Limits::new(bounds.total_concurrency, bounds.caller_concurrency),
-            callers: Callers::new(
+            limits: Arc::new(Limits::new(bounds.total_concurrency, bounds.caller_concurrency)),
+            callers: Arc::new(Callers::new(
                 bounds.caller_cache_size,
                 bounds.caller_cache_ttl,
                 bounds.caller_kind,
-            ),
-            owners: Owners::new(bounds.caller_cache_size, Duration::from_secs(24 * 3600)),
+            )),
+            owners: Arc::new(Owners::new(bounds.caller_cache_size, Duration::from_secs(24 * 3600))),
             salt: Salt::random(),
             metrics: Arc::default(),
             idempotency_key: || uuid::Uuid::new_v4().to_string(),
             bounds,
         }
+    }
+
+    /// The same, refusing what is over `ceilings`.
+    #[must_use]
+    pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
+        let limits = Limits::new(self.bounds.total_concurrency, self.bounds.caller_concurrency);
+        self.limits = Arc::new(limits.with_ceilings(ceilings));
+        self
+    }
+
+    /// The same, with what `earlier` has under way, and with what it knows of callers if both have
+    /// the same upstream; as far as their bounds are the same.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self, same_upstream: bool) -> Self {
+        if self.limits.same_as(&earlier.limits) {
+            self.limits = earlier.limits.clone();
+        }
+        let cache = |bounds: &Bounds| {
+            (bounds.caller_cache_size, bounds.caller_cache_ttl, bounds.caller_kind)
+        };
+        // One salt for the whole process, so that the log calls a caller by one name.
+        self.salt = earlier.salt.clone();
+        if same_upstream && cache(&self.bounds) == cache(&earlier.bounds) {
+            self.callers = earlier.callers.clone();
+            self.owners = earlier.owners.clone();
+        }
+        self
+    }
+
+    /// The same, with a salt for fingerprints that others share.
+    #[must_use]
+    pub fn with_salt(mut self, salt: Salt) -> Self {
+        self.salt = salt;
+        self
+    }
+
+    /// The caller of a request, in a form that tells nothing of its credential.
+    pub fn fingerprint(&self, headers: &HeaderMap) -> Fingerprint {
+        self.salt.of(headers)
     }
 
     /// The same, counting in `metrics`.
@@ -320,76 +350,5 @@ impl<U: Upstream> Exchange<U> {
     ) -> Session<'s, U> {
         let caller = self.limits.of(fingerprint);
         Session::new(&self.upstream, envelope, &self.limits, caller, meters)
-    }
-}
-
-/// Sends what a flow asks for, at most `concurrency` at once, until it is done.
-async fn drive<U: Upstream>(
-    flow: &mut dyn Flow,
-    session: &Session<'_, U>,
-    concurrency: usize,
-    patience: Patience,
-) -> Result<LegacyResponse, Failure> {
-    let mut waiting: VecDeque<Question> = VecDeque::new();
-    let mut under_way = FuturesUnordered::new();
-    let mut progress = flow.start()?;
-    loop {
-        match progress {
-            Progress::Done(response) => return Ok(response),
-            Progress::Ask(questions) => {
-                for question in questions {
-                    if question.urgent {
-                        waiting.push_front(question);
-                    } else {
-                        waiting.push_back(question);
-                    }
-                }
-            }
-        }
-        while under_way.len() < concurrency.max(1) {
-            let Some(Question { id, request, .. }) = waiting.pop_front() else { break };
-            under_way.push(async move { (id, session.call(request, patience).await) });
-        }
-        let Some((id, answer)) = under_way.next().await else {
-            return Err(Failure::new(
-                Key::Internal,
-                "The shim lost track of this request; please report this with the request id.",
-            )
-            .detail("a flow waits for nothing"));
-        };
-        progress = flow.answer(id, answer)?;
-    }
-}
-
-/// The outcome of a request that was refused before its flow began.
-pub fn refused(refusal: Refusal, upstream_calls: usize) -> Outcome {
-    let (response, failure) = match refusal {
-        Refusal::Failure(failure) => (reply(&failure), Some(failure)),
-        Refusal::Answer(response) => (response, None),
-    };
-    let mut outcome = Outcome { response, failure, upstream_calls, report: Report::default() };
-    stamp(&mut outcome, None);
-    outcome
-}
-
-/// Adds the version and the headers that help.
-fn stamp(outcome: &mut Outcome, rule: Option<&Rule>) {
-    let headers = &mut outcome.response.headers;
-    headers
-        .insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(LEGACY_VERSION));
-    headers.insert(
-        HeaderName::from_static("x-shim-upstream-calls"),
-        HeaderValue::from(outcome.upstream_calls),
-    );
-    let mut text = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    if let Some(rule) = rule {
-        text("x-shim-rule", &rule.id);
-    }
-    if let Some(disclosed) = outcome.report.header() {
-        text("x-shim-disclosed", &disclosed);
     }
 }

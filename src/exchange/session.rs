@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::limits::Limits;
+use super::limits::{CallerLimit, Limits};
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
 use crate::telemetry::{Meters, StatusClass};
@@ -25,7 +24,7 @@ pub struct Session<'s, U> {
     upstream: &'s U,
     envelope: &'s Envelope,
     limits: &'s Limits,
-    caller: Arc<Semaphore>,
+    caller: Arc<CallerLimit>,
     meters: Arc<Meters>,
     calls: AtomicUsize,
 }
@@ -45,7 +44,7 @@ impl<'s, U: Upstream> Session<'s, U> {
         upstream: &'s U,
         envelope: &'s Envelope,
         limits: &'s Limits,
-        caller: Arc<Semaphore>,
+        caller: Arc<CallerLimit>,
         meters: Arc<Meters>,
     ) -> Self {
         Self { upstream, envelope, limits, caller, meters, calls: AtomicUsize::new(0) }
@@ -99,10 +98,13 @@ impl<'s, U: Upstream> Session<'s, U> {
                 "Upstream did not answer within the deadline for the whole request; try again, or ask for less.",
             )
         };
-        let turn =
-            tokio::time::timeout_at(self.envelope.deadline, self.limits.acquire(&self.caller))
-                .await;
-        let Ok(Some(_permit)) = turn else { return Err(late()) };
+        if self.calls() >= self.limits.max_calls() {
+            return Err(too_many(self.limits.max_calls()));
+        }
+        let turn = self.limits.acquire(&self.caller, self.calls() == 0);
+        let turn = tokio::time::timeout_at(self.envelope.deadline, turn).await;
+        let Ok(turn) = turn else { return Err(late()) };
+        let _permit = turn.map_err(|failure| *failure)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         let call = self.upstream.call(request, self.envelope);
@@ -112,6 +114,14 @@ impl<'s, U: Upstream> Session<'s, U> {
         self.meters.upstream(StatusClass::of(status), started.elapsed());
         result
     }
+}
+
+fn too_many(limit: usize) -> Failure {
+    let message = format!(
+        "The request takes more than {limit} upstream calls, the limit of this shim (`max_calls`). \
+         A write may have been accepted: read the resource before sending it again."
+    );
+    Failure::new(Key::CallLimit, message).with("limit", limit)
 }
 
 fn is_busy(status: StatusCode) -> bool {

@@ -9,6 +9,7 @@
 mod answer;
 mod collect;
 mod event_logs;
+mod reads;
 mod single;
 mod target_metadata;
 

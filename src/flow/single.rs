@@ -6,16 +6,15 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::answer::{error_answer, read, strip_validators, success_answer};
+use super::answer::{error_answer, strip_validators, success_answer};
+use super::reads::{Reads, Taken};
 use super::{Answer, Flow, Job, Progress, Question, defect};
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
 use crate::json::{self, JsonError, Object};
-use crate::lens::invalid;
 use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
 use crate::reply::json_headers;
-use crate::rules::path::Path;
-use crate::rules::template::{Template, decoded, target};
+use crate::rules::template::{decoded, target};
 use crate::rules::{Calls, Follow, Single};
 
 /// Send; read first, then send; send, then answer from a read.
@@ -23,8 +22,7 @@ pub(super) struct SingleFlow {
     job: Arc<Job>,
     report: Report,
     stage: Stage,
-    /// The answers of the reads that come first, by [`READ`] and the places of further ones.
-    reads: Vec<Option<UpstreamResponse>>,
+    reads: Reads,
 }
 
 enum Stage {
@@ -48,7 +46,7 @@ impl SingleFlow {
             job: Arc::new(job),
             report: Report::default(),
             stage: Stage::Reading,
-            reads: Vec::new(),
+            reads: Reads::default(),
         }
     }
 
@@ -59,37 +57,19 @@ impl SingleFlow {
         }
     }
 
-    /// The reads that come first.
-    fn reads(&self, single: &Single) -> Result<Vec<Question>, Failure> {
-        let Some((path, _)) = &single.read else { return Ok(Vec::new()) };
-        let body = json::parse(&self.job.request.body).ok();
-        let body = body.as_ref().and_then(json::Text::object);
-        let needed = |key: &str| {
-            let value = body.as_ref().and_then(|body| body.present(key));
-            value.is_some_and(|value| !value.is_empty_array())
-        };
-        let further =
-            single.also_read.iter().filter(|also| needed(&also.when)).map(|also| &also.path);
-        let question = |(place, path): (usize, &Template)| {
-            let path = path.fill(&self.job.bindings, None)?;
-            let request = UpstreamRequest::new(Method::GET, target(&path, None)?);
-            Ok(Question { id: READ + place, urgent: false, request })
-        };
-        std::iter::once(path).chain(further).enumerate().map(question).collect()
-    }
-
     /// Takes the answer of a read; sends once all are there.
     fn was_read(&mut self, place: usize, answer: UpstreamResponse) -> Result<Progress, Failure> {
-        if !answer.status.is_success() {
-            self.report.took("read.refused");
-            return Ok(Progress::Done(error_answer(&self.job.rule.renamed, answer)));
-        }
-        let slot = self.reads.get_mut(place).ok_or_else(|| defect("a read nobody asked for"))?;
-        *slot = Some(answer);
-        if self.reads.iter().all(Option::is_some) {
-            self.send()
-        } else {
-            Ok(Progress::Ask(Vec::new()))
+        let job = self.job.clone();
+        let Calls::Single(single) = &job.rule.calls else {
+            return Err(defect("a list in the flow of one request"));
+        };
+        match self.reads.take(single, place, answer)? {
+            Taken::Waiting => Ok(Progress::Ask(Vec::new())),
+            Taken::Complete => self.send(),
+            Taken::Refused(answer) => {
+                self.report.took("read.refused");
+                Ok(Progress::Done(error_answer(&job.rule.renamed, answer)))
+            }
         }
     }
 
@@ -121,7 +101,7 @@ impl SingleFlow {
             return Ok(Some(sent.clone()));
         }
         let mut body = request_object(sent)?;
-        let current = current(single, &self.reads)?;
+        let current = self.reads.current(single)?;
         for lens in &job.rule.lenses {
             lens.up(&mut body, current.as_ref(), &mut self.report)?;
         }
@@ -270,11 +250,11 @@ impl SingleFlow {
 impl Flow for SingleFlow {
     fn start(&mut self) -> Result<Progress, Failure> {
         self.check_body()?;
-        let questions = self.reads(self.single()?)?;
+        let (reads, questions) = Reads::plan(self.single()?, &self.job, READ)?;
         if questions.is_empty() {
             return self.send();
         }
-        self.reads = vec![None; questions.len()];
+        self.reads = reads;
         Ok(Progress::Ask(questions))
     }
 
@@ -293,27 +273,6 @@ impl Flow for SingleFlow {
     fn report(&self) -> &Report {
         &self.report
     }
-}
-
-/// The current resource: what was read first, with further reads as members.
-fn current(
-    single: &Single,
-    reads: &[Option<UpstreamResponse>],
-) -> Result<Option<Object<'static>>, Failure> {
-    let Some((_, take)) = &single.read else { return Ok(None) };
-    let taken =
-        |answer: &UpstreamResponse, take: &Path| -> Result<Option<json::Text<'static>>, Failure> {
-            Ok(take.first(&read(&answer.body)?).map(json::Text::into_owned))
-        };
-    let Some(Some(main)) = reads.first() else { return Ok(None) };
-    let resource = taken(main, take)?.and_then(json::Text::into_object);
-    let mut resource = resource.ok_or_else(|| invalid(take.source(), "an object"))?;
-    for (also, answer) in single.also_read.iter().zip(reads.iter().skip(1).flatten()) {
-        let value =
-            taken(answer, &also.take)?.ok_or_else(|| invalid(also.take.source(), "there"))?;
-        resource.set(&also.name, value);
-    }
-    Ok(Some(resource))
 }
 
 fn is_settled(follow: &Follow, answer: &UpstreamResponse) -> bool {

@@ -6,12 +6,15 @@ use crate::disclosure::Report;
 use crate::failure::Failure;
 use crate::json::{Array, Object, Text};
 
-/// The lens; it stands on the resource, whose member `schemas` is read by the rule.
+/// The lens; it stands on the resource, whose members `schemas` and `schemas_in_full` are read by
+/// the rule.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BulkSchemas;
 
 /// What a legacy entry cannot say (`V2UpdateBulkSyncRequestSchemasItem` of 2024-02-08).
 const HIDDEN: [&str; 2] = ["history_enabled", "user_output_name"];
+/// What a legacy field of an entry cannot say (`FieldConfiguration` of 2024-02-08).
+const HIDDEN_OF_FIELDS: [&str; 1] = ["user_output_name"];
 
 impl Lens for BulkSchemas {
     fn name(&self) -> &'static str {
@@ -19,7 +22,11 @@ impl Lens for BulkSchemas {
     }
 
     fn branches(&self) -> Vec<&'static str> {
-        vec!["bulk_schemas.up.kept", "bulk_schemas.up.newly_selected"]
+        vec![
+            "bulk_schemas.up.kept",
+            "bulk_schemas.up.fields_kept",
+            "bulk_schemas.up.newly_selected",
+        ]
     }
 
     fn reads(&self) -> Vec<&str> {
@@ -32,18 +39,16 @@ impl Lens for BulkSchemas {
         current: Option<&Object<'a>>,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let Some(stored) =
-            current.and_then(|current| current.get("schemas")).cloned().and_then(Text::into_array)
-        else {
+        let Some(current) = current.filter(|current| current.has("schemas")) else {
             return Ok(());
         };
-        let stored: Vec<Object<'a>> =
-            stored.into_items().into_iter().filter_map(Text::into_object).collect();
+        let (stored, whole) = (objects(current, "schemas"), objects(current, "schemas_in_full"));
         let Some(entries) = body.get("schemas").cloned().and_then(Text::into_array) else {
             return Ok(());
         };
-        let kept = entries.into_items().into_iter().map(|entry| keep(entry, &stored, report));
-        let entries: Array<'a> = kept.collect();
+        let entries = entries.into_items().into_iter();
+        let entries: Array<'a> =
+            entries.map(|entry| keep(entry, &stored, &whole, report)).collect();
         body.set("schemas", entries.to_text());
         Ok(())
     }
@@ -51,25 +56,65 @@ impl Lens for BulkSchemas {
 
 /// An entry with what it cannot say of a schema that is selected already. A plain id leaves the
 /// schema as it is, and needs nothing.
-fn keep<'a>(entry: Text<'a>, stored: &[Object<'a>], report: &mut Report) -> Text<'a> {
+fn keep<'a>(
+    entry: Text<'a>,
+    stored: &[Object<'a>],
+    whole: &[Object<'a>],
+    report: &mut Report,
+) -> Text<'a> {
     let Some(mut object) = entry.clone().into_object() else { return entry };
-    let same = |schema: &&Object<'a>| {
-        object
-            .get("id")
-            .is_some_and(|id| schema.get("id").is_some_and(|own| own.to_tree() == id.to_tree()))
-    };
     let selected =
         |schema: &&Object<'a>| schema.get("enabled").and_then(Text::as_boolean) == Some(true);
-    let Some(schema) = stored.iter().filter(selected).find(same) else {
+    let schema = stored.iter().filter(selected).find(|schema| same_id(schema, &object));
+    let Some(schema) = schema else {
         report.took("bulk_schemas.up.newly_selected");
         return entry;
     };
-    let hidden = HIDDEN.into_iter().filter(|key| !object.has(key));
-    let hidden: Vec<_> =
-        hidden.filter_map(|key| schema.present(key).map(|value| (key, value.clone()))).collect();
-    for (key, value) in hidden {
+    if take_over(&mut object, schema, &HIDDEN) {
         report.took("bulk_schemas.up.kept");
-        object.set(key, value);
+    }
+    if let Some(schema) = whole.iter().find(|schema| same_id(schema, &object)) {
+        keep_fields(&mut object, schema, report);
     }
     object.to_text()
+}
+
+/// The fields of an entry with the names that legacy cannot say.
+fn keep_fields<'a>(entry: &mut Object<'a>, schema: &Object<'a>, report: &mut Report) {
+    let stored = objects(schema, "fields");
+    let Some(fields) = entry.get("fields").cloned().and_then(Text::into_array) else { return };
+    let mut kept = false;
+    let with_names = fields.into_items().into_iter().map(|field| {
+        let Some(mut object) = field.clone().into_object() else { return field };
+        let origin = stored.iter().find(|own| same_id(own, &object));
+        kept |= origin.is_some_and(|origin| take_over(&mut object, origin, &HIDDEN_OF_FIELDS));
+        object.to_text()
+    });
+    let with_names: Array<'a> = with_names.collect();
+    if kept {
+        report.took("bulk_schemas.up.fields_kept");
+        entry.set("fields", with_names.to_text());
+    }
+}
+
+/// Gives `object` the keys of `origin` that it leaves out; whether there were any.
+fn take_over<'a>(object: &mut Object<'a>, origin: &Object<'a>, keys: &[&str]) -> bool {
+    let mut any = false;
+    for key in keys {
+        if let Some(value) = origin.present(key).filter(|_| !object.has(key)).cloned() {
+            object.set(key, value);
+            any = true;
+        }
+    }
+    any
+}
+
+fn same_id(one: &Object<'_>, other: &Object<'_>) -> bool {
+    let id = |object: &Object<'_>| object.get("id").map(Text::to_tree);
+    id(one).is_some() && id(one) == id(other)
+}
+
+fn objects<'a>(resource: &Object<'a>, key: &str) -> Vec<Object<'a>> {
+    let items = resource.get(key).cloned().and_then(Text::into_array).map(Array::into_items);
+    items.unwrap_or_default().into_iter().filter_map(Text::into_object).collect()
 }

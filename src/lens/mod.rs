@@ -20,6 +20,7 @@ mod leave_out;
 mod model_sync_fields;
 mod model_sync_view;
 mod organization_sign_on;
+mod read_only;
 
 use std::fmt::Debug;
 
@@ -32,6 +33,7 @@ pub use leave_out::LeaveOut;
 pub use model_sync_fields::ModelSyncFields;
 pub use model_sync_view::ModelSyncView;
 pub use organization_sign_on::OrganizationSignOn;
+pub use read_only::ReadOnly;
 
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};

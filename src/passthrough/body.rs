@@ -16,7 +16,7 @@ use tracing::Span;
 
 use crate::failure::{Failure, Key};
 use crate::message::Content;
-use crate::server::InFlight;
+use crate::server::{InFlight, Pass};
 use crate::telemetry::Account;
 
 /// Any error, as body types of several origins have in common.
@@ -29,6 +29,7 @@ pub struct Body {
     account: Account,
     // Held until the last byte is sent, or will never be.
     in_flight: Option<InFlight>,
+    pass: Option<Pass>,
 }
 
 enum Source {
@@ -49,12 +50,22 @@ impl Body {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, span: None, account: Account::default(), in_flight: None }
+        Self { source, span: None, account: Account::default(), in_flight: None, pass: None }
     }
 
     /// Says how the request is counted that this answers.
     pub(crate) fn set_account(&mut self, account: Account) {
         self.account = account;
+    }
+
+    /// Whether this is an error of the shim's own.
+    pub(crate) fn is_own_error(&self) -> bool {
+        self.account.key.is_some()
+    }
+
+    /// Keeps a place taken for as long as the body is.
+    pub(crate) fn set_pass(&mut self, pass: Pass) {
+        self.pass = Some(pass);
     }
 
     /// How the request is counted that this answers.

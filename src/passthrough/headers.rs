@@ -167,7 +167,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     if cookies.len() < 2 {
         return;
     }
-    if let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+    if let Ok(mut joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        joined.set_sensitive(true);
         headers.insert(COOKIE, joined);
     }
 }

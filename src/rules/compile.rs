@@ -169,14 +169,7 @@ impl Compiler<'_, '_> {
         method: Option<&Method>,
         path: Option<&Template>,
     ) -> Option<Calls> {
-        if let (Some(complete), None) = (&document.complete, &document.collect) {
-            self.findings.add(
-                "complete",
-                complete.path.span(),
-                "needs [collect]",
-                Some("[complete] reads each item of a collected list"),
-            );
-        }
+        self.misplaced(document);
         match (&document.send, &document.collect, &document.flow) {
             (Some(send), None, None) => self.single(document, send, bound, method),
             (None, Some(collect), None) => self.collect(document, collect, bound, path),
@@ -191,6 +184,27 @@ impl Compiler<'_, '_> {
                     Some(hint),
                 );
                 None
+            }
+        }
+    }
+
+    /// Sections that only have a meaning beside another one.
+    fn misplaced(&mut self, document: &Document) {
+        let accept = document.accept.first().map(|accept| accept.field.span());
+        let read = document.read.as_ref().map(|read| read.path.span());
+        let also_read = document.also_read.first().map(|also| also.path.span());
+        let follow = document.follow.as_ref().map(|follow| follow.path.span());
+        let complete = document.complete.as_ref().map(|complete| complete.path.span());
+        for (section, span, needed, is_there) in [
+            ("accept", accept, "[send]", document.send.is_some()),
+            ("read", read, "[send]", document.send.is_some()),
+            ("also_read", also_read, "[read]", document.read.is_some()),
+            ("follow", follow, "[send]", document.send.is_some()),
+            ("complete", complete, "[collect]", document.collect.is_some()),
+        ] {
+            if let Some(span) = span.filter(|_| !is_there) {
+                let hint = format!("add {needed}, or take [{section}] out");
+                self.findings.add(section, span, format!("needs {needed}"), Some(&hint));
             }
         }
     }
@@ -231,6 +245,7 @@ impl Compiler<'_, '_> {
                 take: take?,
                 name: also.name.clone(),
                 when: also.when.clone(),
+                each: also.each.clone(),
             });
         }
         Some(Calls::Single(Box::new(Single {
@@ -296,18 +311,6 @@ impl Compiler<'_, '_> {
             let path = self.template("complete.path", &complete.path, bound);
             (path, self.path("complete.take", &complete.take))
         });
-        for (field, present) in
-            [("read", document.read.is_some()), ("follow", document.follow.is_some())]
-        {
-            if present {
-                self.findings.add(
-                    field,
-                    collect.items.span(),
-                    "does not go with [collect]",
-                    Some("[read] and [follow] belong to [send]"),
-                );
-            }
-        }
         Some(Calls::Collect(Box::new(Collect {
             path: path?.clone(),
             items: key?,

@@ -8,7 +8,7 @@ use super::document::LensDocument;
 use super::finding::nearest;
 use crate::lens::{
     Alias, At, BulkDiscover, BulkResync, BulkSchedule, BulkSchemas, Fixed, HiddenValue, Keep,
-    LeaveOut, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn, Rename, Wrap,
+    LeaveOut, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn, ReadOnly, Rename, Wrap,
 };
 
 type MakeLens = fn(Options) -> Box<dyn Lens>;
@@ -56,11 +56,12 @@ impl Compiler<'_, '_> {
             Box::new(LeaveOut { list: own.list, field: own.field, value: own.value })
                 as Box<dyn Lens>
         }));
+        kinds.extend(lens.read_only.map(|fields| Box::new(ReadOnly { fields }) as Box<dyn Lens>));
         kinds.extend(lens.wrap.map(|field| Box::new(Wrap { field }) as Box<dyn Lens>));
         let count = kinds.len();
         let Some(kind) = kinds.pop().filter(|_| count == 1) else {
             let message = format!("has {count} kinds of lens, not one");
-            self.findings.add("lens", span, message, Some("write one [[lens]] for each of `code`, `rename`, `alias`, `hidden_value`, `fixed`, `keep`, `leave_out`, `wrap`"));
+            self.findings.add("lens", span, message, Some("write one [[lens]] for each of `code`, `rename`, `alias`, `hidden_value`, `fixed`, `keep`, `leave_out`, `read_only`, `wrap`"));
             return None;
         };
         Some(match at {

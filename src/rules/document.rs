@@ -35,7 +35,7 @@ pub struct Document {
     /// Further reads, whose results the lenses see as members of the current resource.
     #[serde(default)]
     pub also_read: Vec<AlsoReadDocument>,
-    /// A flow written in Rust, by name, in place of [send] and [collect].
+    /// A flow written in Rust, by name, in place of `[send]` and `[collect]`.
     pub flow: Option<Spanned<String>>,
     /// The request that is sent.
     pub send: Option<SendDocument>,
@@ -114,6 +114,8 @@ pub struct AlsoReadDocument {
     pub name: String,
     /// The key of the body without which it is not needed.
     pub when: String,
+    /// One read for each item under `when` that has this key.
+    pub each: Option<String>,
 }
 
 /// `[send]`
@@ -245,6 +247,8 @@ pub struct LensDocument {
     pub keep: Option<Vec<String>>,
     /// Items of a list that legacy does not know.
     pub leave_out: Option<LeaveOutDocument>,
+    /// Fields that answers have and requests do not take.
+    pub read_only: Option<Vec<String>>,
     /// A member of the envelope that becomes a list of one.
     pub wrap: Option<String>,
 }

@@ -191,6 +191,8 @@ pub struct AlsoRead {
     pub name: String,
     /// The key of the body without which it is not needed.
     pub when: String,
+    /// One read for each item under `when` that has this key, in place of a single one.
+    pub each: Option<String>,
 }
 
 /// The read that answers in place of the request sent.

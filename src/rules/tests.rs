@@ -43,6 +43,16 @@ fn mistakes_name_line_field_and_remedy() {
         ),
         ("[send]", "[[lens]]\n[send]", "lens: has 0 kinds of lens"),
         (
+            "[send]",
+            "[complete]\npath = \"/a\"\ntake = \"$\"\n[send]",
+            "x/y.toml:7: complete: needs [collect]",
+        ),
+        (
+            "[send]",
+            "[[also_read]]\npath = \"/a\"\ntake = \"$\"\nname = \"n\"\nwhen = \"w\"\n[send]",
+            "x/y.toml:7: also_read: needs [read]\n  hint: add [read]",
+        ),
+        (
             "[match]",
             "own_organization = \"org\"\n[match]",
             "x/y.toml:3: own_organization: `org` is not a variable",

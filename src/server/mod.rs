@@ -1,8 +1,13 @@
 //! The listener for clients: connections, the stack of layers around the handler, and the drain.
 
 mod connection;
+mod gate;
 mod layers;
+mod live;
+mod shed;
 mod signals;
+mod tls;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,15 +19,21 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+pub use gate::{Gate, Pass};
 pub use layers::{InFlight, LastCall, RequestId};
-pub use signals::stop_signals;
+pub use live::{Live, Prepared};
+pub(crate) use shed::COME_AGAIN;
+pub use signals::{hangup_signals, stop_signals};
+pub use tls::TlsError;
 
+use self::connection::Client;
+use self::shed::Shedder;
 use crate::admin::{self, Status};
 use crate::failure::Failure;
 use crate::passthrough::{Body, respond};
 use crate::reply::reply;
 use crate::settings::Settings;
-use crate::telemetry::Account;
+use crate::telemetry::{ALWAYS, Account};
 use crate::upstream::Roots;
 
 /// How long answers may take to go out after the time to drain.
@@ -34,6 +45,12 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request; its extensions hold a [`crate::passthrough::Peer`] and a [`RequestId`].
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+impl<H: Handler> Handler for Arc<H> {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        H::handle(self, request).await
+    }
 }
 
 /// Both listeners, bound and not yet accepting.
@@ -68,11 +85,12 @@ impl Listeners {
         Ok((self.proxy.local_addr()?, self.admin.local_addr()?))
     }
 
-    /// Writes the first log line, which tells both addresses.
+    /// Writes the first log line, which tells both addresses, whatever the log level.
     pub fn announce(&self, settings: &Settings, roots: Roots) {
         let Ok((listen, admin)) = self.addresses() else { return };
         let (upstream, version) = (&settings.upstream, env!("CARGO_PKG_VERSION"));
-        tracing::info!(%listen, %admin, %upstream, ?roots, version, "listening");
+        let tls = settings.tls_cert.is_some();
+        tracing::info!(target: ALWAYS, %listen, %admin, tls, %upstream, ?roots, version, "listening");
     }
 }
 
@@ -91,7 +109,7 @@ pub enum Ending {
 /// finish, for as long as `drain` says or until the next message. Nothing that it has started
 /// outlives it.
 pub async fn serve<H: Handler>(
-    settings: &Settings,
+    live: Arc<Live>,
     listeners: Listeners,
     handler: H,
     status: Status,
@@ -99,17 +117,24 @@ pub async fn serve<H: Handler>(
 ) -> Ending {
     let mut admin = JoinSet::new();
     admin.spawn(admin::serve(listeners.admin, status.clone()));
-    let Status { readiness, metrics } = status;
+    let Status { readiness, metrics, .. } = status;
     let last_call = LastCall::default();
-    let stack = layers::stack(handler, &metrics, last_call.clone(), settings.shim_headers);
+    let stack = layers::stack(handler, &live, &metrics, last_call.clone());
     let stack = Arc::new(stack);
     let (going_away, told) = watch::channel(());
     let mut connections = JoinSet::new();
+    let shedder = Shedder::default();
     loop {
         tokio::select! {
             accepted = listeners.proxy.accept() => match accepted {
+                Ok((stream, _)) if connections.len() >= live.now().max_connections => {
+                    shedder.shed(stream, &metrics, live.tls().is_none());
+                }
                 Ok((stream, peer)) => {
-                    connections.spawn(connection::serve(stream, peer, stack.clone(), told.clone()));
+                    let (settings, tls) = (live.settings(), live.tls());
+                    let client = Client { stream, peer, settings, tls };
+                    let metrics = metrics.clone();
+                    connections.spawn(client.serve(stack.clone(), metrics, told.clone()));
                 }
                 Err(error) => refused(&error).await,
             },
@@ -123,7 +148,7 @@ pub async fn serve<H: Handler>(
     let _ = going_away.send(());
     let ending = tokio::select! {
         () = finished(&mut connections) => Ending::Drained,
-        () = tokio::time::sleep(settings.drain) => Ending::TimedOut,
+        () = tokio::time::sleep(live.now().drain) => Ending::TimedOut,
         Some(()) = stop.recv() => Ending::Interrupted,
     };
     let requests = metrics.in_flight().get();

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT as messages.
+//! SIGTERM and SIGINT, and SIGHUP, as messages.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -16,6 +16,22 @@ pub fn stop_signals() -> std::io::Result<mpsc::Receiver<()>> {
                 _ = interrupt.recv() => {}
             }
             if sender.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// A message for each SIGHUP from now on; several that nobody has taken yet are one. Fails where
+/// signals cannot be caught.
+pub fn hangup_signals() -> std::io::Result<mpsc::Receiver<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // Full: a reload that has not begun yet will see this change as well.
+            if let Err(mpsc::error::TrySendError::Closed(())) = sender.try_send(()) {
                 return;
             }
         }

@@ -28,6 +28,7 @@ pub use source::Source;
 pub use table::{CONFIG, Setting, markdown};
 pub use values::{CallerKind, LogFormat};
 
+use crate::secret::Secret;
 use source::Given;
 
 table::settings! {
@@ -35,6 +36,10 @@ table::settings! {
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
     /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
+    /// PEM file of the certificate, and those that lead to its authority, by which clients are served over TLS. Goes with `tls_key`.
+    tls_cert: Option<PathBuf> = "", "FILE", values::certificates;
+    /// PEM file of the private key of `tls_cert`.
+    tls_key: Option<PathBuf> = "", "FILE", values::private_key;
     /// Origin of the 2025-09-18 API that requests go to: scheme, host and port, nothing else.
     upstream: Origin = "https://app.polytomic.com", "ORIGIN", origin::parse;
     /// PEM file of additional root certificates to trust upstream by, for self-hosted deployments.
@@ -61,6 +66,22 @@ table::settings! {
     connect_timeout: Duration = "5s", "DURATION", values::duration;
     /// Longest time that a whole translated request may take, all its upstream calls included.
     deadline: Duration = "10m", "DURATION", values::duration;
+    /// Longest time from connecting, or from the last answer, to the end of a request's head. Ends idle connections, so keep it above the idle times of clients.
+    header_timeout: Duration = "75s", "DURATION", values::duration;
+    /// Longest time that a client may take nothing of an answer that is ready for it.
+    write_timeout: Duration = "60s", "DURATION", values::duration;
+    /// Largest address and headers of a request together, each header counted with 32 bytes more.
+    max_header_size: usize = "64KiB", "SIZE", values::head_size;
+    /// Most connections of clients at once; further ones are answered with 503 and closed.
+    max_connections: usize = "10000", "COUNT", values::count;
+    /// Most requests that are translated at once; further ones are answered with 503. Passthrough has no limit.
+    max_translations: usize = "1024", "COUNT", values::count;
+    /// Most upstream calls that wait for their turn at once; a request that would begin with one more is answered with 503.
+    max_waiting: usize = "4096", "COUNT", values::count;
+    /// Most upstream calls of one caller that wait for their turn at once, likewise.
+    caller_max_waiting: usize = "1024", "COUNT", values::count;
+    /// Most upstream calls that one request may take; one that needs more is an error.
+    max_calls: usize = "100000", "COUNT", values::count;
     /// Upstream calls that one request may have under way at once.
     concurrency: usize = "16", "COUNT", values::count;
     /// Upstream calls that all translated requests of one caller may have under way at once.
@@ -79,8 +100,12 @@ table::settings! {
     shim_headers: bool = "true", "BOOLEAN", values::boolean;
     /// Least severe level that is logged: `error`, `warn`, `info` (a line for each request), `debug` or `trace`.
     log_level: Level = "info", "LEVEL", values::level;
+    /// What callers' fingerprints in the log are salted with, so that those of several instances agree; at least 16 characters. Left out: a random salt for each process. Better given by the environment than by a flag, which other processes can see.
+    fingerprint_salt: Option<Secret<String>> = "", "SECRET", values::secret;
     /// Form of log lines: `human` or `json`.
     log_format: LogFormat = "human", "FORMAT", values::log_format;
+    /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
+    ready_upstream: bool = "false", "BOOLEAN", values::boolean;
     /// How long requests that are under way may still take after SIGTERM or SIGINT.
     drain: Duration = "25s", "DURATION", values::duration_or_none;
 }
@@ -114,12 +139,35 @@ impl Settings {
         }
     }
 
+    /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
+    /// log is begun. Gives the names of what was changed, and is not now.
+    pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
+        const FIXED: [&str; 5] = ["listen", "admin", "log_level", "log_format", "fingerprint_salt"];
+        let mut kept = self.differences(before);
+        kept.retain(|name| FIXED.contains(name));
+        self.listen = before.listen;
+        self.admin = before.admin;
+        self.log_level = before.log_level;
+        self.log_format = before.log_format;
+        self.fingerprint_salt.clone_from(&before.fingerprint_salt);
+        kept
+    }
+
     /// What is wrong only in combination.
     fn contradictions(&self, given: &[Given], mistakes: &mut Vec<Mistake>) {
         let source_of = |name: &str| {
             let found = given.iter().find(|value| value.name == name);
             found.map_or(Source::Default, |value| value.source.clone())
         };
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            let (there, missing) = match self.tls_cert.is_some() {
+                true => ("tls_cert", "tls_key"),
+                false => ("tls_key", "tls_cert"),
+            };
+            let message = format!("`{there}` is set, and `{missing}` is not");
+            let hint = format!("set `{missing}` as well, or neither of them");
+            mistakes.push(Mistake::new(source_of(there), message).hint(hint));
+        }
         if self.listen == self.admin && self.listen.port() != 0 {
             mistakes.push(
                 Mistake::new(source_of("admin"), "`admin` is the same address as `listen`")

@@ -89,6 +89,12 @@ macro_rules! settings {
                     source::settle(given, stringify!($name), $default, $parse, mistakes);)+
                 Some(Self { $($name: $name?,)+ })
             }
+
+            /// The names of the settings that differ.
+            pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+                let all = [$((stringify!($name), self.$name != other.$name),)+];
+                all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+            }
         }
     };
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::Level;
 
 use super::mistake::Problem;
+use crate::secret::Secret;
 
 /// What kind of credential callers use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,21 @@ pub(super) fn certificates(text: &str) -> Result<Option<PathBuf>, Problem> {
     Ok(Some(PathBuf::from(text)))
 }
 
+/// A PEM file with a private key, or nothing. Nothing of the key is repeated.
+pub(super) fn private_key(text: &str) -> Result<Option<PathBuf>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let hint = "name a PEM file with `-----BEGIN PRIVATE KEY-----` in it, without a passphrase";
+    let pem = std::fs::read(text).map_err(|error| {
+        Problem::new(format!("the file `{text}` cannot be read: {error}"), hint)
+    })?;
+    if PrivateKeyDer::from_pem_slice(&pem).is_err() {
+        return Err(Problem::new(format!("the file `{text}` holds no private key"), hint));
+    }
+    Ok(Some(PathBuf::from(text)))
+}
+
 pub(super) fn directory(text: &str) -> Result<Option<PathBuf>, Problem> {
     if text.is_empty() {
         return Ok(None);
@@ -65,6 +81,18 @@ pub(super) fn directory(text: &str) -> Result<Option<PathBuf>, Problem> {
         return Err(Problem::new(format!("`{text}` is not a directory"), hint));
     }
     Ok(Some(PathBuf::from(text)))
+}
+
+/// A secret of at least 16 characters, or nothing. The value is not repeated in messages.
+pub(super) fn secret(text: &str) -> Result<Option<Secret<String>>, Problem> {
+    match text.len() {
+        0 => Ok(None),
+        1..16 => {
+            let hint = "make one with `openssl rand -hex 16`";
+            Err(Problem::new("is shorter than 16 characters, so it could be guessed", hint))
+        }
+        _ => Ok(Some(Secret::new(text.to_owned()))),
+    }
 }
 
 /// A version of the API: a date.
@@ -133,6 +161,16 @@ pub(super) fn size(text: &str) -> Result<usize, Problem> {
             "write a whole number with B, KiB, MiB, GiB, kB, MB or GB, such as 16MiB",
         )
     })
+}
+
+/// A number of bytes from 1 KiB to 256 KiB: what the protocols carry without being asked twice.
+pub(super) fn head_size(text: &str) -> Result<usize, Problem> {
+    let size = size(text)?;
+    if !(1 << 10..=256 << 10).contains(&size) {
+        let hint = "write a size from 1KiB to 256KiB";
+        return Err(Problem::new(format!("`{text}` is no sensible size of a head"), hint));
+    }
+    Ok(size)
 }
 
 /// A time of at least a millisecond and at most 30 days, such as `250ms`.

@@ -9,13 +9,19 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::LogFormat;
 
+/// The target of lines that are logged whatever the level is.
+pub const ALWAYS: &str = "polytomic_shim::start";
+
 /// Starts logging. Standard output stays free for what commands print.
 ///
 /// The libraries underneath never log below `warn`: at `trace` some print whole header maps, and
 /// no level may make a credential readable.
 pub fn start(level: Level, format: LogFormat) {
     let libraries = LevelFilter::from_level(level).min(LevelFilter::WARN);
-    let filter = Targets::new().with_target("polytomic_shim", level).with_default(libraries);
+    let filter = Targets::new()
+        .with_target("polytomic_shim", level)
+        .with_target(ALWAYS, level.max(Level::INFO))
+        .with_default(libraries);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // A second start, as tests may cause, leaves the first one in place.

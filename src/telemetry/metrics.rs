@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::account::{Ending, Meters, StatusClass};
 use super::histogram::Histogram;
+use super::versions::Versions;
 use crate::disclosure::How;
 use crate::failure::Key;
 
@@ -66,6 +67,8 @@ pub struct Metrics {
     caller_hits: Counter,
     caller_misses: Counter,
     in_flight: Gauge,
+    reloads: Vec<Counter>,
+    versions: Versions,
 }
 
 impl Default for Metrics {
@@ -90,6 +93,13 @@ impl Default for Metrics {
             "Questions of who is calling, by whether the answer was remembered",
             ("result", &mut ["hit", "miss"].into_iter()),
         );
+        let reloads = fixed(
+            &mut registry,
+            "reloads",
+            "Times that settings, rules and certificates were read again",
+            ("result", &mut ["applied", "refused"].into_iter()),
+        );
+        let versions = Versions::register(&mut registry);
         let mut callers = callers.into_iter();
         let in_flight = Gauge::default();
         registry.register("in_flight", "Requests under way, to their last byte", in_flight.clone());
@@ -106,6 +116,8 @@ impl Default for Metrics {
             caller_hits: callers.next().unwrap_or_default(),
             caller_misses: callers.next().unwrap_or_default(),
             in_flight,
+            reloads,
+            versions,
         }
     }
 }
@@ -151,6 +163,11 @@ impl Metrics {
         &self.look_up
     }
 
+    /// Requests of versions that are neither legacy nor upstream's.
+    pub fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
     /// Counts an error that a caller got to see.
     pub fn error(&self, key: Key) {
         if let Some(counter) = self.errors.get(key as usize) {
@@ -172,6 +189,13 @@ impl Metrics {
         } else {
             self.caller_misses.inc()
         };
+    }
+
+    /// Counts a reload.
+    pub fn reload(&self, applied: bool) {
+        if let Some(counter) = self.reloads.get(usize::from(!applied)) {
+            counter.inc();
+        }
     }
 
     /// How many requests are under way.

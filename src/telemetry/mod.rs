@@ -4,8 +4,9 @@ mod account;
 mod histogram;
 mod log;
 mod metrics;
+mod versions;
 
 pub use account::{Account, Ending, Meters, StatusClass};
 pub use histogram::Histogram;
-pub use log::start;
+pub use log::{ALWAYS, start};
 pub use metrics::{CONTENT_TYPE, Limit, Metrics};

@@ -15,6 +15,7 @@ use super::connector::{self, Connector, Roots};
 use super::fault::{self, SendError};
 use crate::failure::Failure;
 use crate::passthrough::{Progress, RequestBody};
+use crate::secret;
 use crate::settings::{Network, Origin, Settings};
 
 /// Idle connections are closed before common servers and balancers close them (60 s and more): a
@@ -115,7 +116,7 @@ impl UpstreamClient {
         let progress = request.body().progress();
         let started = Instant::now();
         let mut response = std::pin::pin!(self.0.client.request(request));
-        let response = loop {
+        let mut response = loop {
             let (until, failure) = self.patience(started, progress.as_deref());
             if until <= Instant::now() {
                 return Err(SendError::PerhapsSent(failure()));
@@ -126,6 +127,7 @@ impl UpstreamClient {
                 break response.map_err(fault::classify)?;
             }
         };
+        secret::hide(response.headers_mut());
         // Nothing that the shim sends asks for another protocol.
         if response.status().is_informational() {
             return Err(SendError::PerhapsSent(fault::switched_protocols()));

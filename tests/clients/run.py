@@ -50,7 +50,9 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, default=TARGET / "debug" / "polytomic-shim", help="default: %(default)s")
-    parser.add_argument("--client", default="", help="only clients whose name contains this, for example node")
+    parser.add_argument(
+        "--client", action="append", default=[], help="only clients whose name contains this; may be there repeatedly"
+    )
     parser.add_argument(
         "--case", default="", help="only scenarios whose name contains this, or that call this operation"
     )
@@ -71,7 +73,7 @@ class Suite:
         self.operations = contract.load()
         self.cases = case_files.load(self.operations)
         self.tolerances = compare.load_tolerances()
-        self.clients = [client for client in install.load() if options.client in client.name]
+        self.clients = [client for client in install.load() if is_wanted(client, options.client)]
         self.wanted = runs(self.cases, options.case)
         self.installer = install.Installer(CACHE)
         self.summary = report.Summary([], {client.name: set() for client in self.clients})
@@ -136,6 +138,10 @@ class Suite:
             print(line)
         print(self.summary.table())
         return 1 if self.summary.different or unused or self.broken else 0
+
+
+def is_wanted(client: install.Client, names: list[str]) -> bool:
+    return not names or any(name in client.name for name in names)
 
 
 def progress(text: str) -> None:

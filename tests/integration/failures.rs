@@ -42,6 +42,24 @@ async fn err_upstream_refuses_connections() {
 }
 
 #[tokio::test]
+async fn errors_answer_in_the_version_that_was_asked_for() {
+    for (flags, header, expected) in [
+        (&[][..], "X-Polytomic-Version: 2025-09-18\r\n", "2025-09-18"),
+        (&[], "X-Polytomic-Version: 2022-12-12\r\n", "2022-12-12"),
+        (&[], "X-Polytomic-Version: 2024-02-08\r\n", "2024-02-08"),
+        (&[], "", "2024-02-08"),
+        (&[("default_version", "2025-09-18")], "", "2025-09-18"),
+    ] {
+        let shim = Shim::translating("http://127.0.0.1:1", flags).await;
+        let request = GET.replace("\r\n\r\n", &format!("\r\n{header}\r\n"));
+        let text = raw(shim.address, &request).await;
+        assert!(text.starts_with("HTTP/1.1 502 "), "{text}");
+        assert!(text.contains(&format!("x-polytomic-version: {expected}\r\n")), "{text}");
+        assert_eq!(text.matches("x-polytomic-version").count(), 1, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn err_upstream_never_answers_and_the_request_is_not_repeated() {
     let (origin, connections) = raw_upstream(async |mut stream: TcpStream| {
         read_all(&mut stream).await;

@@ -42,6 +42,26 @@ async fn upstream_sees_the_client_s_headers_and_the_shim_s_own() {
 }
 
 #[tokio::test]
+async fn traces_go_on_upstream() {
+    let mut upstream = Upstream::start(|_| answer(200, &[], "{\"data\":{}}")).await;
+    let shim = Shim::translating(&upstream.origin, &[]).await;
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    // One request passes, the other is translated.
+    for path in ["/api/me", "/api/bulk/syncs/1"] {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTraceparent: {parent}\r\n\
+             Tracestate: vendor=1\r\nBaggage: a=b\r\n\r\n"
+        );
+        let text = raw(shim.address, &request).await;
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        let seen = upstream.next().await;
+        assert_eq!(seen.headers()["traceparent"], parent, "{path}");
+        assert_eq!(seen.headers()["tracestate"], "vendor=1", "{path}");
+        assert_eq!(seen.headers()["baggage"], "a=b", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn trusted_proxies_are_believed() {
     let mut upstream = Upstream::start(|_| answer(200, &[], "")).await;
     let shim = Shim::start(&upstream.origin, &[("trusted_proxies", "127.0.0.0/8")]).await;

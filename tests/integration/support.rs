@@ -17,7 +17,7 @@ use polytomic_shim::admin::Status;
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::passthrough::ForwardAll;
 use polytomic_shim::rules::Rules;
-use polytomic_shim::server::{self, Ending, Handler, Listeners};
+use polytomic_shim::server::{self, Ending, Handler, Listeners, Live};
 use polytomic_shim::settings::Settings;
 use polytomic_shim::upstream::UpstreamClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -70,7 +70,14 @@ impl Shim {
         status.readiness.ready();
         let (stop, stopped) = mpsc::channel(2);
         let ending = tokio::spawn(async move {
-            server::serve(&settings, listeners, handler, status, stopped).await
+            server::serve(
+                Arc::new(Live::new(settings).unwrap()),
+                listeners,
+                handler,
+                status,
+                stopped,
+            )
+            .await
         });
         Self { address, admin, stop, ending }
     }

@@ -1,5 +1,7 @@
 //! A 401 takes the legacy form on every route, whether a rule names it or not.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
@@ -32,7 +34,7 @@ async fn refused(upstream: fn(&Seen) -> Response<Full<Bytes>>) -> usize {
     let settings = settings(&upstream.origin, &[]);
     let client = UpstreamClient::new(&settings).unwrap();
     let rules = Rules::load(None, Options::from(&settings)).unwrap();
-    let handler = Translator::new(client, rules, &settings);
+    let handler = Translator::new(client, rules, &settings, Arc::default());
     let shim = Shim::with(settings, handler).await;
     let mut count = 0;
     for operation in Contract::of(Version::Legacy).operations() {

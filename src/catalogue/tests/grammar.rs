@@ -71,7 +71,7 @@ fn every_key_of_the_grammar_is_explained() {
 #[test]
 fn every_name_of_coded_lenses_and_flows_is_explained() {
     let readme = read("rewrite-rules/README.md");
-    let source = read("src/rules/compile.rs");
+    let source = read("src/rules/compile_lens.rs");
     let coded = source.split_once("const CODED").unwrap().1.split_once("];").unwrap().0;
     let lenses: Vec<&str> =
         coded.split("(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use crate::failure::Key;
 use crate::passthrough::Body;
 use crate::server::Handler;
-use crate::telemetry::{Account, Ending, Metrics};
+use crate::telemetry::{Account, Ending, Limit, Metrics};
 
 /// One request under way: counted as such for as long as this is held, and by how it ended when
 /// it is dropped.
@@ -30,6 +30,11 @@ impl InFlight {
     fn answered(&mut self, account: Account) {
         if let Some(key) = account.key {
             self.metrics.error(key);
+            match key {
+                Key::TooManyTranslations => self.metrics.shed(Limit::Translations),
+                Key::Overloaded => self.metrics.shed(Limit::Waiting),
+                _ => {}
+            }
         }
         self.account = Some(account);
     }

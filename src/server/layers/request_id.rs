@@ -1,13 +1,13 @@
 //! A name for each request, by which its log lines are found.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use crate::passthrough::Body;
-use crate::server::Handler;
+use crate::server::{Handler, Live};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -47,7 +47,7 @@ fn fresh() -> HeaderValue {
 
 pub(super) struct Identified<H> {
     pub(super) inner: H,
-    pub(super) show: bool,
+    pub(super) live: Arc<Live>,
 }
 
 impl<H: Handler> Handler for Identified<H> {
@@ -55,7 +55,7 @@ impl<H: Handler> Handler for Identified<H> {
         let id = RequestId::of(&request);
         request.extensions_mut().insert(id.clone());
         let mut response = self.inner.handle(request).await;
-        if self.show {
+        if self.live.now().shim_headers {
             response.headers_mut().entry(HEADER).or_insert(id.0);
         }
         response

@@ -19,6 +19,7 @@ impl<H: Handler> Handler for Traced<H> {
             id = request.extensions().get::<RequestId>().map(RequestId::as_str),
             method = request.method().as_str(),
             path = request.uri().path(),
+            caller = field::Empty,
             rule = field::Empty,
             upstream_calls = field::Empty,
             disclosed = field::Empty,

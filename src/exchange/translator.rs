@@ -1,0 +1,52 @@
+//! The handler of the proxy, whose workings can be exchanged while it runs.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::handler::Workings;
+use crate::passthrough::Body;
+use crate::rules::Rules;
+use crate::server::Handler;
+use crate::settings::Settings;
+use crate::telemetry::Metrics;
+use crate::upstream::UpstreamClient;
+
+/// Answers legacy requests, and passes everything else through.
+pub struct Translator {
+    workings: ArcSwap<Workings>,
+    metrics: Arc<Metrics>,
+}
+
+impl Translator {
+    /// A translator over `client` by `rules`, counting in `metrics`.
+    pub fn new(
+        client: UpstreamClient,
+        rules: Rules,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let workings = Workings::new(client, rules, settings, metrics.clone());
+        Self { workings: ArcSwap::from_pointee(workings), metrics }
+    }
+
+    /// Works by other rules and settings from now on; requests under way keep theirs. What is
+    /// known of callers is kept as long as they call the same upstream.
+    pub fn replace(&self, client: UpstreamClient, rules: Rules, settings: &Settings) {
+        let fresh = Workings::new(client, rules, settings, self.metrics.clone());
+        self.workings.store(Arc::new(fresh.after(&self.workings.load())));
+    }
+
+    /// The way to upstream in use.
+    pub fn upstream(&self) -> UpstreamClient {
+        self.workings.load().upstream().clone()
+    }
+}
+
+impl Handler for Translator {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        self.workings.load_full().handle(request).await
+    }
+}
