@@ -55,6 +55,8 @@ pub mod reload;
 pub mod reply;
 pub mod rules;
 pub mod secret;
+#[doc = include_str!("security.md")]
+pub mod security {}
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -35,7 +35,7 @@ enum Away {
     Refused,
     /// The work is done; then GOAWAY with an error instead of the answer.
     Done,
-    /// The work is done; then RST_STREAM instead of the answer.
+    /// The same with RST_STREAM before it.
     Reset,
 }
 
@@ -107,13 +107,11 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, current: Arc<Current>) 
     }
     to_server.write_all(&preface).await.unwrap();
     let mut of_shim = frames(from_shim);
-    // Whose answer is not let through.
-    let mut muted = 0;
     loop {
         tokio::select! {
             frame = of_server.recv() => {
-                let Some((bytes, _, stream)) = frame else { return };
-                if (stream == 0 || stream != muted) && to_shim.write_all(&bytes).await.is_err() {
+                let Some((bytes, ..)) = frame else { return };
+                if to_shim.write_all(&bytes).await.is_err() {
                     return;
                 }
             }
@@ -148,7 +146,6 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, current: Arc<Current>) 
                         return;
                     }
                     Away::Done | Away::Reset => {
-                        muted = stream;
                         let cell = current.cell.lock().unwrap().clone().unwrap();
                         let before = cell.calls().len();
                         let _ = to_server.write_all(&bytes).await;
@@ -161,9 +158,9 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, current: Arc<Current>) 
                                 () = tokio::time::sleep(std::time::Duration::from_millis(5)) => {}
                             }
                         }
+                        // The shim does not see this answer's head, so it could read no later one.
                         if away == Away::Reset {
                             let _ = to_shim.write_all(&reset(stream, INTERNAL_ERROR)).await;
-                            continue;
                         }
                         let _ = to_shim.write_all(&goaway(stream, INTERNAL_ERROR)).await;
                         let _ = to_shim.shutdown().await;

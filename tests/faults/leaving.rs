@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::client::{ask, bytes};
 use crate::fault::{Deed, Fault, Heard, Part};
-use crate::front::{Cell, Front, until};
+use crate::front::{Call, Cell, Front, until};
 use crate::matrix::{in_flight, rows};
 use crate::support::{PATIENCE, Shim, raw, raw_upstream, read_head, soon};
 
@@ -80,7 +80,7 @@ async fn a_request_that_never_gets_whole_writes_nothing() {
         drop(client);
         idle(&shim).await;
         let calls = cell.calls();
-        assert!(!calls.iter().any(|call| call.is_write()), "{}: {calls:?}", asked.name);
+        assert!(!calls.iter().any(Call::is_write), "{}: {calls:?}", asked.name);
         front.remove(number);
     }
     assert_eq!(front.late_writes(), 0);
