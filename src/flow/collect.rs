@@ -183,8 +183,7 @@ impl CollectFlow {
     fn fill(&mut self, place: usize, item: &Text<'_>) -> Result<(), Failure> {
         let slot = self.slots.get_mut(place).ok_or_else(|| defect("an item without a place"))?;
         // With the comma that stands before it in a list; the first one goes without.
-        let mut text = String::with_capacity(item.as_text().len() + 1);
-        text.push(',');
+        let mut text = String::from(",");
         down_into(&self.job.rule, item, &mut slot.report, &mut text)?;
         slot.item = Some(text);
         Ok(())

@@ -161,7 +161,8 @@ impl<'a> Object<'a> {
             .iter()
             .map(|member| member.key.len() + member.value.as_text().len() + 2)
             .sum();
-        out.reserve(size + 2);
+        // Exactly: what is written is often kept, and growing by doubling would keep as much again.
+        out.reserve_exact(size + 2);
         out.push('{');
         for (index, member) in self.members.iter().enumerate() {
             if index > 0 {
