@@ -4,7 +4,6 @@
 //! destination only path and query are used.
 
 mod body;
-mod handler;
 mod headers;
 
 use http::request::Parts;
@@ -14,7 +13,6 @@ use hyper::body::Incoming;
 
 pub use body::{Body, BoxError, Progress, ReadError, RequestBody, read_request, read_whole};
 pub(crate) use body::{broken, too_large};
-pub use handler::ForwardAll;
 pub use headers::{Arrival, Peer, incoming_headers, outgoing_headers};
 
 use crate::failure::{Failure, Key};

@@ -15,9 +15,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use polytomic_shim::admin::Status;
 use polytomic_shim::exchange::Translator;
-use polytomic_shim::passthrough::ForwardAll;
+use polytomic_shim::passthrough::{Body, forward};
 use polytomic_shim::rules::Rules;
-use polytomic_shim::server::{self, Ending, Handler, Listeners, Live};
+use polytomic_shim::server::{self, Ending, Handler, Listeners, Live, answer as own_answer};
 use polytomic_shim::settings::Settings;
 use polytomic_shim::upstream::UpstreamClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,6 +31,15 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Waits for what must happen.
 pub async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("this takes too long")
+}
+
+/// Forwards every request as it is.
+pub struct ForwardAll(pub UpstreamClient);
+
+impl Handler for ForwardAll {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        forward(&self.0, request, None).await.unwrap_or_else(|failure| own_answer(&failure))
+    }
 }
 
 /// A shim in this process that forwards everything.
