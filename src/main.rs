@@ -73,9 +73,9 @@ fn load(flags: Flags) -> Result<Settings, String> {
 fn serve(flags: Flags) -> Result<ExitCode, String> {
     let settings = load(flags.clone())?;
     block_on(async {
-        let export = telemetry::start(&settings)?;
+        let log = telemetry::start(&settings)?;
         let ending = stages(settings, Some(flags), |_| {}).await;
-        export.finish().await;
+        log.finish().await;
         ending
     })?
 }
@@ -83,13 +83,13 @@ fn serve(flags: Flags) -> Result<ExitCode, String> {
 /// Serves in front of an emulator of its own.
 fn demo(mut settings: Settings) -> Result<ExitCode, String> {
     block_on(async {
-        let export = telemetry::start(&settings)?;
+        let log = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
         let instructions = |shim| show(&demo::instructions(shim, upstream.address));
         let ending = stages(settings, None, instructions).await;
-        export.finish().await;
+        log.finish().await;
         ending
     })?
 }
@@ -140,7 +140,8 @@ async fn stages(
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Clients are served by threads of their own; this one accepts them, and answers the admin.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     let output = runtime.block_on(future);
     // A name look-up that nobody waits for any more must not hold up the end.

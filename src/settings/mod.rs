@@ -36,6 +36,8 @@ table::settings! {
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
     /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
+    /// Threads that serve clients: `auto` is one for each core that the process may use.
+    threads: usize = "auto", "COUNT", values::threads;
     /// PEM file of the certificate, and those that lead to its authority, by which clients are served over TLS. Goes with `tls_key`.
     tls_cert: Option<PathBuf> = "", "FILE", values::certificates;
     /// PEM file of the private key of `tls_cert`.
@@ -144,12 +146,20 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 6] =
-            ["listen", "admin", "log_level", "log_format", "fingerprint_salt", "otlp_endpoint"];
+        const FIXED: [&str; 7] = [
+            "listen",
+            "admin",
+            "threads",
+            "log_level",
+            "log_format",
+            "fingerprint_salt",
+            "otlp_endpoint",
+        ];
         let mut kept = self.differences(before);
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
         self.admin = before.admin;
+        self.threads = before.threads;
         self.log_level = before.log_level;
         self.log_format = before.log_format;
         self.otlp_endpoint.clone_from(&before.otlp_endpoint);

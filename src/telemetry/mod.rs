@@ -1,7 +1,9 @@
 //! What operators see: log lines, and metrics.
 
 mod account;
+mod format;
 mod histogram;
+mod lines;
 mod log;
 mod metrics;
 #[cfg_attr(not(feature = "otlp"), path = "no_otlp.rs")]
@@ -10,6 +12,6 @@ mod versions;
 
 pub use account::{Account, Ending, Meters, StatusClass};
 pub use histogram::Histogram;
-pub use log::{ALWAYS, start};
+pub use log::{ALWAYS, Log, start};
 pub use metrics::{CONTENT_TYPE, Limit, Metrics};
-pub use otlp::{Export, continue_trace, pass_on_trace};
+pub use otlp::{continue_trace, pass_on_trace};

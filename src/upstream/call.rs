@@ -7,12 +7,11 @@ use http::header::{
     IF_NONE_MATCH, IF_RANGE, RANGE, TRAILER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use hyper::body::Incoming;
 
 use super::client::UpstreamClient;
 use super::encoding::decode_body;
 use super::fault::{self, SendError};
-use super::{Envelope, Upstream};
+use super::{AnswerBody, Envelope, Upstream};
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
 use crate::passthrough::{ReadError, RequestBody, incoming_headers, read_whole};
@@ -57,7 +56,7 @@ async fn send(
     client: &UpstreamClient,
     request: UpstreamRequest,
     headers: HeaderMap,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<AnswerBody>, Failure> {
     let attempt = || {
         let mut outgoing =
             Request::new(RequestBody::whole(request.body.clone().unwrap_or_default()));
@@ -79,7 +78,7 @@ async fn send(
 /// Reads the answer whole and undoes its encoding.
 async fn read(
     client: &UpstreamClient,
-    response: Response<Incoming>,
+    response: Response<AnswerBody>,
 ) -> Result<UpstreamResponse, Failure> {
     let (parts, body) = response.into_parts();
     let limit = client.max_body();

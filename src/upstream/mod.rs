@@ -9,6 +9,7 @@ mod client;
 mod connector;
 mod encoding;
 mod fault;
+mod pool;
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 pub use client::{StartError, UpstreamClient};
 pub use connector::Roots;
 pub use encoding::{DecodeError, decode_body};
+pub use pool::AnswerBody;
 
 use crate::failure::Failure;
 use crate::message::{UpstreamRequest, UpstreamResponse};
