@@ -129,22 +129,31 @@ fn generalize(mut pointers: BTreeSet<String>) -> BTreeSet<String> {
         if !pointers.iter().any(|pointer| pointer.split('/').nth(place).is_some_and(is_index)) {
             continue;
         }
-        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for pointer in pointers {
-            groups.entry(pattern(&pointer, place)).or_default().push(pointer);
+        let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for pointer in &pointers {
+            groups.entry(around(pointer, place)).or_default().push(pointer);
         }
-        let reduced = groups
-            .into_iter()
-            .map(|(pattern, group)| if group.len() > EXACT { vec![pattern] } else { group });
-        pointers = reduced.flatten().collect();
+        let reduced = groups.into_iter().flat_map(|((before, after), group)| match group.len() {
+            ..=EXACT => group.into_iter().map(str::to_owned).collect(),
+            _ => vec![format!("{before}*{after}")],
+        });
+        pointers = reduced.collect();
     }
     pointers
 }
 
-/// The pointer with its segment at `place` replaced by `*`, if that is an index.
-fn pattern(pointer: &str, place: usize) -> String {
-    let replace = |(at, segment)| if at == place && is_index(segment) { "*" } else { segment };
-    pointer.split('/').enumerate().map(replace).collect::<Vec<_>>().join("/")
+/// What stands before and after the segment at `place`, if that is an index; else the whole pointer
+/// and nothing.
+fn around(pointer: &str, place: usize) -> (&str, &str) {
+    let mut start = 0;
+    for (at, segment) in pointer.split('/').enumerate() {
+        let end = start + segment.len();
+        if at == place && is_index(segment) {
+            return (&pointer[..start], &pointer[end..]);
+        }
+        start = end + 1;
+    }
+    (pointer, "")
 }
 
 fn is_index(segment: &str) -> bool {

@@ -1,7 +1,7 @@
 //! How many upstream calls are under way at once: over all, and for each caller.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -9,13 +9,16 @@ use crate::caller::Fingerprint;
 use crate::failure::{Failure, Key};
 use crate::server::{COME_AGAIN, Gate};
 
+/// Callers beyond which the idle ones are looked for.
+const MANY: usize = 1024;
+
 /// The limits of a process.
 #[derive(Debug)]
 pub struct Limits {
     all: Arc<Semaphore>,
     total: usize,
     each: usize,
-    callers: Mutex<HashMap<Fingerprint, Weak<CallerLimit>>>,
+    callers: Mutex<HashMap<Fingerprint, Arc<CallerLimit>>>,
     waiting: Gate,
     ceilings: Ceilings,
 }
@@ -82,16 +85,19 @@ impl Limits {
         self.ceilings.max_calls
     }
 
-    /// The limit of one caller. Callers that have nothing under way are forgotten.
+    /// The limit of one caller. Where there are many, those that have nothing under way are
+    /// forgotten.
     pub fn of(&self, caller: Fingerprint) -> Arc<CallerLimit> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = callers.get(&caller).and_then(Weak::upgrade) {
-            return known;
+        if let Some(known) = callers.get(&caller) {
+            return known.clone();
         }
-        callers.retain(|_, known| known.strong_count() > 0);
+        if callers.len() >= MANY {
+            callers.retain(|_, known| Arc::strong_count(known) > 1);
+        }
         let turns = Arc::new(Semaphore::new(self.each));
         let fresh = Arc::new(CallerLimit { turns, waiting: Gate::default() });
-        callers.insert(caller, Arc::downgrade(&fresh));
+        callers.insert(caller, fresh.clone());
         fresh
     }
 
@@ -179,9 +185,11 @@ mod tests {
     #[test]
     fn idle_callers_are_forgotten() {
         let limits = Limits::new(3, 2);
-        for caller in 0..100_u8 {
-            drop(limits.of(Salt::fixed().fingerprint(&[caller])));
+        let busy = limits.of(Salt::fixed().fingerprint(b"busy"));
+        for caller in 0..10_000_u32 {
+            drop(limits.of(Salt::fixed().fingerprint(&caller.to_le_bytes())));
         }
-        assert!(limits.callers.lock().unwrap().len() <= 1);
+        assert!(limits.callers.lock().unwrap().len() <= MANY);
+        assert!(Arc::ptr_eq(&busy, &limits.of(Salt::fixed().fingerprint(b"busy"))));
     }
 }

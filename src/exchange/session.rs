@@ -107,9 +107,8 @@ impl<'s, U: Upstream> Session<'s, U> {
         let _permit = turn.map_err(|failure| *failure)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let call = self.upstream.call(request, self.envelope);
-        let result = tokio::time::timeout_at(self.envelope.deadline, call).await;
-        let result = result.unwrap_or_else(|_| Err(late()));
+        // It keeps the deadline by itself.
+        let result = self.upstream.call(request, self.envelope).await;
         let status = result.as_ref().ok().map(|answer| answer.status);
         self.meters.upstream(StatusClass::of(status), started.elapsed());
         result

@@ -1,7 +1,7 @@
 //! One JSON array, split into items that nobody has looked into.
 
-use super::map::Place;
 use super::Text;
+use super::map::Place;
 use super::scan::{skip_space, skip_value};
 
 /// The items of an array, in order.

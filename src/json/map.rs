@@ -68,8 +68,7 @@ impl<'a> Place<'a> {
             let next = place.node()?.next;
             (next < end).then_some(Place { map: place.map, node: next })
         };
-        (first < end).then(|| {
-            std::iter::successors(Some(Place { map: self.map, node: first }), next)
-        })
+        (first < end)
+            .then(|| std::iter::successors(Some(Place { map: self.map, node: first }), next))
     }
 }

@@ -96,9 +96,7 @@ impl<'a> Document<'a> {
 /// Where and why it is not JSON, or that it nests too deep.
 pub fn parse(bytes: &[u8]) -> Result<Text<'_>, JsonError> {
     match std::str::from_utf8(bytes) {
-        Ok(text) if valid::is_json(text) => {
-            Ok(Text::trusted(text.trim_matches(scan::is_space)))
-        }
+        Ok(text) if valid::is_json(text) => Ok(Text::trusted(text.trim_matches(scan::is_space))),
         _ => judged(bytes),
     }
 }
@@ -188,7 +186,9 @@ impl<'a> Text<'a> {
 
     /// Whether this is an empty array, whatever white space it holds.
     pub fn is_empty_array(&self) -> bool {
-        self.text.strip_prefix('[').is_some_and(|rest| rest.trim_start_matches(scan::is_space) == "]")
+        self.text
+            .strip_prefix('[')
+            .is_some_and(|rest| rest.trim_start_matches(scan::is_space) == "]")
     }
 
     /// The value of a JSON string, unescaped.

@@ -41,7 +41,13 @@ struct From {
 }
 
 impl<'a> Member<'a> {
-    fn new(text: &'a str, order: usize, key: Range<usize>, value: Text<'a>, end: usize) -> Option<Self> {
+    fn new(
+        text: &'a str,
+        order: usize,
+        key: Range<usize>,
+        value: Text<'a>,
+        end: usize,
+    ) -> Option<Self> {
         let from = Some(From { order, start: key.start, end });
         Some(Self { key: Cow::Borrowed(text.get(key)?), value, from })
     }
@@ -73,12 +79,13 @@ impl<'a> Object<'a> {
         let members = match place.and_then(|place| Some((place, place.children()?))) {
             Some((place, children)) => {
                 let base = place.range().start;
-                let member = |(order, child): (usize, Place<'a>)| {
+                let mut members = Vec::with_capacity(32);
+                for (order, child) in children.enumerate() {
                     let (key, value) = (child.key(), Text::within(text, place, child));
-                    let end = child.range().end - base;
-                    Member::new(text, order, key.start - base..key.end - base, value, end)
-                };
-                children.enumerate().map(member).collect::<Option<_>>()?
+                    let (key, end) = (key.start - base..key.end - base, child.range().end - base);
+                    members.push(Member::new(text, order, key, value, end)?);
+                }
+                members
             }
             None => search(text)?,
         };
@@ -212,6 +219,21 @@ impl<'a> Object<'a> {
         out.push('}');
     }
 
+    /// Appends the object without the members that have one of `keys`.
+    pub fn write_without(&self, keys: &[&str], out: &mut String) {
+        out.push('{');
+        let mut is_first = true;
+        for member in self.members.iter().filter(|member| !keys.iter().any(|key| member.is(key))) {
+            if !std::mem::take(&mut is_first) {
+                out.push(',');
+            }
+            out.push_str(&member.key);
+            out.push(':');
+            out.push_str(member.value.as_text());
+        }
+        out.push('}');
+    }
+
     /// Appends the object with `text` as the value of `key`, which need not be JSON: a place to
     /// fill in later.
     pub fn write_with(&self, key: &str, text: &str, out: &mut String) {
@@ -279,7 +301,7 @@ mod tests {
         value.set("new", Text::boolean(true));
         assert_eq!(
             value.to_text().as_text(),
-            r#"{"n":12.50,"big":18446744073709551616,"\u0061":1e3,"x":{ "y" : [ ] },"x":null,"new":true}"#
+            r#"{"n":12.50, "big":18446744073709551616, "\u0061":1e3, "x":{ "y" : [ ] }, "x":null,"new":true}"#
         );
     }
 

@@ -48,8 +48,9 @@ pub(super) fn special_in_string(text: &[u8], mut at: usize) -> usize {
     while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*bytes);
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found =
-            controls | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        let found = controls
+            | zeros(word ^ (ONES * u64::from(b'"')))
+            | zeros(word ^ (ONES * u64::from(b'\\')));
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
@@ -142,17 +143,33 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Whether a text is the JSON string `value`, however it is escaped.
+#[inline]
 pub(super) fn is_string(text: &str, value: &str) -> bool {
-    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+    let (text, value) = (text.as_bytes(), value.as_bytes());
+    // Most keys are told apart by their first letter; an escape may stand for any.
+    match (text.get(1), value.first()) {
+        (Some(b'\\'), _) => {}
+        (Some(own), Some(other)) if own != other => return false,
+        _ => {}
+    }
+    is_string_after_all(text, value)
+}
+
+fn is_string_after_all(text: &[u8], value: &[u8]) -> bool {
+    let Some(inner) = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) else {
         return false;
     };
-    let differs = inner.bytes().zip(value.bytes()).position(|(own, other)| own != other);
-    match differs {
-        // What is the same so far is the same unescaped, unless it has escapes itself.
-        Some(at) if inner.as_bytes().get(at) != Some(&b'\\') => false,
-        None if !value.contains('\\') => inner.len() == value.len(),
-        _ => unquote(text).is_some_and(|unquoted| unquoted == value),
+    if !value.contains(&b'\\') {
+        let differs = inner.iter().zip(value).position(|(own, other)| own != other);
+        match differs {
+            // What is the same so far has no escapes, so it means the same.
+            Some(at) if inner.get(at) != Some(&b'\\') => return false,
+            None => return inner.len() == value.len(),
+            Some(_) => {}
+        }
     }
+    let text = std::str::from_utf8(text).ok();
+    text.and_then(unquote).is_some_and(|unquoted| unquoted.as_bytes() == value)
 }
 
 /// The value of a quoted string; none if the text is something else.

@@ -66,9 +66,15 @@ impl Template {
         Some(bound.collect())
     }
 
+    /// How many segments a path has that matches.
+    pub fn depth(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Whether a path matches. Most templates do not, and nothing is allocated to find out.
     fn matches(&self, path: &str) -> bool {
-        let mut parts = path.strip_prefix('/').into_iter().flat_map(|path| path.split('/'));
+        let Some(path) = path.strip_prefix('/') else { return false };
+        let mut parts = path.split('/');
         let all = self.segments.iter().all(|segment| match (segment, parts.next()) {
             (_, None) => false,
             (Segment::Literal(literal), Some(part)) => {

@@ -5,14 +5,15 @@
 //! rendered once, as they come, and a line is put together from them.
 
 use std::cell::RefCell;
-use std::fmt::{self, Debug, Write};
+use std::fmt::{Debug, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{self, format::Writer};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -117,11 +118,17 @@ fn json<S: Subscriber + for<'l> LookupSpan<'l>>(
     let metadata = event.metadata();
     line.push_str("{\"timestamp\":\"");
     now(line);
-    let _ = write!(line, "\",\"level\":\"{}\"", metadata.level());
+    line.push_str("\",\"level\":\"");
+    line.push_str(metadata.level().as_str());
+    line.push('"');
     event.record(&mut Members { out: line, format: LogFormat::Json, message: true });
-    let _ = write!(line, ",\"target\":\"{}\"", metadata.target());
+    line.push_str(",\"target\":\"");
+    line.push_str(metadata.target());
+    line.push('"');
     if let Some(span) = context.event_span(event) {
-        let _ = write!(line, ",\"span\":{{\"name\":\"{}\"", span.name());
+        line.push_str(",\"span\":{\"name\":\"");
+        line.push_str(span.name());
+        line.push('"');
         if let Some(Rendered(fields)) = span.extensions().get() {
             line.push_str(fields);
         }
@@ -130,8 +137,26 @@ fn json<S: Subscriber + for<'l> LookupSpan<'l>>(
     line.push('}');
 }
 
+/// The time, such as `2026-01-31T12:00:00.000123Z`. All but the fraction is the same for a second.
 fn now(line: &mut String) {
-    let _ = SystemTime.format_time(&mut Writer::new(line));
+    thread_local! {
+        static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != now.as_secs() {
+            text.clear();
+            // Writing to a String cannot fail.
+            let _ = fmt::time::SystemTime.format_time(&mut Writer::new(text));
+            text.truncate("2026-01-31T12:00:00".len());
+            *second = now.as_secs();
+        }
+        line.push_str(text);
+    });
+    let digits = (1_000_000 + now.subsec_micros()).to_string();
+    line.push('.');
+    line.push_str(digits.get(1..).unwrap_or_default());
+    line.push('Z');
 }
 
 /// Renders fields: ` name=value` as text, `,"name":value` as JSON.
@@ -144,13 +169,16 @@ struct Members<'o> {
 
 impl Members<'_> {
     fn name(&mut self, field: &Field) {
-        let _ = match self.format {
-            LogFormat::Human => write!(self.out, " {}=", field.name()),
-            LogFormat::Json => write!(self.out, ",\"{}\":", field.name()),
+        let (before, after) = match self.format {
+            LogFormat::Human => (" ", "="),
+            LogFormat::Json => (",\"", "\":"),
         };
+        self.out.push_str(before);
+        self.out.push_str(field.name());
+        self.out.push_str(after);
     }
 
-    fn bare(&mut self, field: &Field, value: impl fmt::Display) {
+    fn bare(&mut self, field: &Field, value: impl std::fmt::Display) {
         self.name(field);
         let _ = write!(self.out, "{value}");
     }
@@ -208,7 +236,7 @@ impl Visit for Members<'_> {
 struct Plain<'o>(&'o mut String);
 
 impl Write for Plain<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
         for character in text.chars() {
             match character.is_control() {
                 true => self.0.extend(character.escape_default()),
@@ -223,7 +251,7 @@ impl Write for Plain<'_> {
 struct Escaped<'o>(&'o mut String);
 
 impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
         if text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
             let mut quoted = String::new();
             quote(&mut quoted, text);

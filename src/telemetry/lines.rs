@@ -45,7 +45,9 @@ impl Lines {
         let shared = Arc::new(Shared { waiting: Mutex::new(waiting), some: Condvar::new() });
         let lines = Self(shared);
         let own = lines.clone();
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || own.flush_now_and_then())?;
+        std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || own.flush_now_and_then())?;
         Ok(lines)
     }
 

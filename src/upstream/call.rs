@@ -41,9 +41,7 @@ impl Upstream for UpstreamClient {
         request: UpstreamRequest,
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
-        let headers = headers(&request, envelope)?;
-        let head = tokio::time::timeout_at(envelope.deadline, send(self, request, headers));
-        let response = head.await.unwrap_or_else(|_| Err(fault::no_head()))?;
+        let response = send(self, request, envelope).await?;
         let status = response.status();
         let answer = tokio::time::timeout_at(envelope.deadline, read(self, response));
         let answer = answer.await.unwrap_or_else(|_| Err(fault::no_head()));
@@ -55,20 +53,20 @@ impl Upstream for UpstreamClient {
 async fn send(
     client: &UpstreamClient,
     request: UpstreamRequest,
-    headers: HeaderMap,
+    envelope: &Envelope,
 ) -> Result<Response<AnswerBody>, Failure> {
-    let attempt = || {
-        let mut outgoing =
-            Request::new(RequestBody::whole(request.body.clone().unwrap_or_default()));
+    let outgoing = || -> Result<Request<RequestBody>, Failure> {
+        let body = RequestBody::whole(request.body.clone().unwrap_or_default());
+        let mut outgoing = Request::new(body);
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = request.target.clone().into();
-        *outgoing.headers_mut() = headers.clone();
-        client.send(outgoing)
+        *outgoing.headers_mut() = headers(&request, envelope)?;
+        Ok(outgoing)
     };
-    let response = match attempt().await {
+    let response = match client.send(outgoing()?, Some(envelope.deadline)).await {
         Err(SendError::NotSent(_)) => {
             tokio::time::sleep(BEFORE_SECOND_TRY).await;
-            attempt().await
+            client.send(outgoing()?, Some(envelope.deadline)).await
         }
         other => other,
     };

@@ -72,13 +72,15 @@ impl UpstreamClient {
         &self,
         request: Request<RequestBody>,
     ) -> Result<Response<AnswerBody>, Failure> {
-        self.send(request).await.map_err(SendError::into_failure)
+        self.send(request, None).await.map_err(SendError::into_failure)
     }
 
-    /// Like [`Self::stream`], and tells whether a failed request has left.
+    /// Like [`Self::stream`], no longer than to a deadline; and tells whether a failed request has
+    /// left.
     pub(super) async fn send(
         &self,
         mut request: Request<RequestBody>,
+        deadline: Option<Instant>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let target = request.uri().path_and_query().cloned();
         let target = target.unwrap_or(PathAndQuery::from_static("/"));
@@ -87,7 +89,10 @@ impl UpstreamClient {
         let started = Instant::now();
         let mut response = std::pin::pin!(self.0.pool.send(target, request));
         let mut response = loop {
-            let (until, failure) = self.patience(started, progress.as_deref());
+            let (until, failure) = match (self.patience(started, progress.as_deref()), deadline) {
+                ((until, _), Some(deadline)) if deadline < until => (deadline, fault::no_head as _),
+                (patience, _) => patience,
+            };
             if until <= Instant::now() {
                 return Err(SendError::PerhapsSent(failure()));
             }

@@ -40,7 +40,7 @@ pub trait Upstream: Send + Sync + 'static {
     ///
     /// The request's `idempotency_key` becomes `Idempotency-Key` where the envelope has none.
     /// `Content-Type` is `application/json` with a body; without one, there is neither that nor
-    /// `Content-Length`. Dropping the future ends the call.
+    /// `Content-Length`. Past the envelope's deadline the call fails; dropping the future ends it.
     fn call(
         &self,
         request: UpstreamRequest,

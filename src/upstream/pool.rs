@@ -123,6 +123,11 @@ impl Pool {
         if let Some(sender) = lane.take() {
             return Ok(Lease { sender, lane: lane.clone(), is_reused: true });
         }
+        // Connecting has a lot to remember, and seldom happens.
+        Box::pin(self.fresh(lane)).await
+    }
+
+    async fn fresh(&self, lane: &Arc<Lane>) -> Result<Lease, BoxError> {
         // Many requests at once shall not open a connection each where one serves them all.
         let _turn = match self.origin.is_tls() && !lane.speaks_http1.load(Ordering::Relaxed) {
             true => Some(lane.connecting.lock().await),
