@@ -44,10 +44,10 @@ impl Upstream for UpstreamClient {
     ) -> Result<UpstreamResponse, Failure> {
         let headers = headers(&request, envelope)?;
         let head = tokio::time::timeout_at(envelope.deadline, send(self, request, headers));
-        let response = head.await.unwrap_or_else(|_| Err(fault::no_head()))?;
+        let response = head.await.unwrap_or_else(|_| Err(fault::past_deadline()))?;
         let status = response.status();
         let answer = tokio::time::timeout_at(envelope.deadline, read(self, response));
-        let answer = answer.await.unwrap_or_else(|_| Err(fault::no_head()));
+        let answer = answer.await.unwrap_or_else(|_| Err(fault::past_deadline()));
         answer.map_err(|failure| failure.after_head(status))
     }
 }

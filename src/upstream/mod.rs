@@ -16,6 +16,7 @@ use tokio::time::Instant;
 pub use client::{StartError, UpstreamClient};
 pub use connector::Roots;
 pub use encoding::{DecodeError, decode_body};
+pub(crate) use fault::past_deadline;
 
 use crate::failure::Failure;
 use crate::message::{UpstreamRequest, UpstreamResponse};

@@ -85,6 +85,15 @@ async fn the_time_to_drain_is_bounded() {
 }
 
 #[tokio::test]
+async fn requests_that_are_cut_show_in_the_exit_status() {
+    let shim = Process::start(&upstream().await, &["--drain", "200ms"]);
+    let mut client = under_way(shim.address, "/never").await;
+    shim.signal("TERM");
+    assert_eq!(read_all(&mut client).await, "");
+    assert_eq!(shim.exit_code().await, Some(1));
+}
+
+#[tokio::test]
 async fn requests_without_an_answer_are_told_when_the_time_to_drain_is_over() {
     let (arrivals, mut arrived) = tokio::sync::mpsc::unbounded_channel();
     let (origin, _) = raw_upstream(move |mut stream: TcpStream| {
