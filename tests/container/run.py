@@ -44,6 +44,8 @@ def main() -> int:
                 raise Failed(f"{command} is not installed")
         if os.geteuid() != 0:
             raise Failed("only root can make the base image and change its root")
+        if copied_early() != ["Cargo.toml", "Cargo.lock"]:
+            raise Failed(f"the layer of the dependencies goes with every change of {copied_early()}")
         make_base(storage)
         revision = output_of("git", "rev-parse", "HEAD")
         build(storage, options.profile, revision)
@@ -62,6 +64,13 @@ def main() -> int:
         print(f"FAILED {failed}")
         return 1
     return 0
+
+
+def copied_early() -> list[str]:
+    """What the Dockerfile copies before it compiles for the first time: changes of it compile all dependencies anew."""
+    early = (REPOSITORY / "Dockerfile").read_text().partition("cargo build")[0]
+    copies = [line.split()[1:-1] for line in early.splitlines() if line.startswith("COPY ")]
+    return [name for names in copies for name in names]
 
 
 def said_wrongly(config: dict[str, Any], revision: str) -> list[str]:
