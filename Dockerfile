@@ -19,7 +19,7 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' | tee src/build.rs > src/main.rs \
-    && touch src/lib.rs \
+    && echo '//! Nothing yet.' > src/lib.rs \
     && cargo build --locked --profile "$PROFILE" --target "$(rustc --print host-tuple)" \
     && rm -r src
 
