@@ -32,6 +32,9 @@ NAME_SERVER = ("127.0.0.1", 53)
 PATH = "/api/bulk/syncs/0000000d-0000-4000-8000-000000000007"
 RULE = "bulk_sync/get"
 
+# What a container has of these, whatever its image (OCI runtime specification, default devices).
+DEVICES = ("dev/null", "dev/random", "dev/urandom")
+
 libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_NO_NEW_PRIVS = 38
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -142,8 +145,13 @@ def mount(root: Path) -> None:
     """Writes what a runtime would bring along, then lets nothing more be written."""
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.0.1 {HOST_IN_FILE}\n")
     (root / "etc/resolv.conf").write_text(f"nameserver {NAME_SERVER[0]}\n")
+    for device in DEVICES:
+        (root / device).parent.mkdir(exist_ok=True)
+        (root / device).touch()
     for options in (["--bind", str(root), str(root)], ["-o", "remount,bind,ro", str(root)]):
         subprocess.run(["mount", *options], check=True)
+    for device in DEVICES:
+        subprocess.run(["mount", "--bind", f"/{device}", str(root / device)], check=True)
 
 
 def serve_names() -> None:
