@@ -45,11 +45,10 @@ fn main() -> ExitCode {
                 Ok(ExitCode::SUCCESS)
             })
         }
-        Command::Healthcheck(HealthcheckArguments { live, flags: more }) => {
-            load(flags.and(more)).and_then(|settings| {
+        Command::Healthcheck(HealthcheckArguments { live, flags: more }) => load(flags.and(more))
+            .and_then(|settings| {
                 block_on(healthcheck::run(settings.admin, live))?.map(|()| ExitCode::SUCCESS)
-            })
-        }
+            }),
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {

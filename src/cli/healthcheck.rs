@@ -19,11 +19,7 @@ pub async fn run(admin: SocketAddr, live: bool) -> Result<(), String> {
         .await
         .map_err(|_| format!("{address} did not answer within {TIMEOUT:?}"))?
         .map_err(|error| format!("{address} cannot be asked: {error}"))?;
-    if status == StatusCode::OK {
-        Ok(())
-    } else {
-        Err(format!("{what}: {address} says {status}"))
-    }
+    if status == StatusCode::OK { Ok(()) } else { Err(format!("{what}: {address} says {status}")) }
 }
 
 async fn ask(address: SocketAddr, path: &str) -> std::io::Result<StatusCode> {

@@ -147,7 +147,11 @@ async fn no_credential_is_in_any_output_at_trace() {
         assert!(log.matches("answered").count() >= cases.len(), "not everything was logged");
         let mut exported = String::new();
         while let Ok(seen) = collector.seen.try_recv() {
-            exported.push_str(&format!("{:?} {}", seen.headers(), String::from_utf8_lossy(seen.body())));
+            exported.push_str(&format!(
+                "{:?} {}",
+                seen.headers(),
+                String::from_utf8_lossy(seen.body())
+            ));
         }
         assert!(exported.contains("bulk_sync/get"), "no span was exported");
         for text in [&log, &printed, &metrics, &exported] {
