@@ -10,7 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, EmulatorArguments, Flags, RulesArguments, TableFormat, healthcheck, question,
+    Cli, Command, EmulatorArguments, Flags, HealthcheckArguments, RulesArguments, TableFormat,
+    healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
@@ -44,9 +45,10 @@ fn main() -> ExitCode {
                 Ok(ExitCode::SUCCESS)
             })
         }
-        Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
-            block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
-        }),
+        Command::Healthcheck(HealthcheckArguments { live, flags: more }) => load(flags.and(more))
+            .and_then(|settings| {
+                block_on(healthcheck::run(settings.admin, live))?.map(|()| ExitCode::SUCCESS)
+            }),
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {

@@ -107,7 +107,7 @@ impl Limits {
     /// may have written something, and how many of those there are is limited already.
     ///
     /// # Errors
-    /// [`Key::Overloaded`].
+    /// [`Key::Overloaded`] or [`Key::CallerOverloaded`].
     pub async fn acquire(
         &self,
         caller: &CallerLimit,
@@ -119,18 +119,29 @@ impl Limits {
             return Ok(Permit { _all: all, _caller: own });
         }
         let most = |ceiling| if is_first { ceiling } else { usize::MAX };
-        let _waits = self.waiting.enter(most(self.ceilings.max_waiting)).ok_or_else(full)?;
-        let _waits_too =
-            caller.waiting.enter(most(self.ceilings.caller_max_waiting)).ok_or_else(full)?;
-        let own = caller.turns.clone().acquire_owned().await.map_err(|_| full())?;
-        let all = self.all.clone().acquire_owned().await.map_err(|_| full())?;
+        let _waits_too = caller
+            .waiting
+            .enter(most(self.ceilings.caller_max_waiting))
+            .ok_or_else(|| full(Key::CallerOverloaded))?;
+        let _waits = self
+            .waiting
+            .enter(most(self.ceilings.max_waiting))
+            .ok_or_else(|| full(Key::Overloaded))?;
+        let full = |_| full(Key::Overloaded);
+        let own = caller.turns.clone().acquire_owned().await.map_err(full)?;
+        let all = self.all.clone().acquire_owned().await.map_err(full)?;
         Ok(Permit { _all: all, _caller: own })
     }
 }
 
-fn full() -> Box<Failure> {
-    let message = "The shim has as much work waiting as it may. Nothing was sent; try again soon.";
-    Box::new(Failure::new(Key::Overloaded, message).retry_after(COME_AGAIN))
+fn full(key: Key) -> Box<Failure> {
+    let message = match key {
+        Key::CallerOverloaded => {
+            "As many requests of this credential are waiting as may. Nothing was sent; try again soon, with fewer at once."
+        }
+        _ => "The shim has as much work waiting as it may. Nothing was sent; try again soon.",
+    };
+    Box::new(Failure::new(key, message).retry_after(COME_AGAIN))
 }
 
 #[cfg(test)]
@@ -169,10 +180,11 @@ mod tests {
         let waiting = wait(one.clone(), true);
         tokio::task::yield_now().await;
         let refused = limits.acquire(&one, true).await.unwrap_err();
-        assert_eq!((refused.key, refused.retry_after), (Key::Overloaded, Some(COME_AGAIN)));
+        assert_eq!((refused.key, refused.retry_after), (Key::CallerOverloaded, Some(COME_AGAIN)));
         let other = wait(caller(b"2"), true);
         tokio::task::yield_now().await;
-        assert!(limits.acquire(&caller(b"3"), true).await.is_err());
+        let refused = limits.acquire(&caller(b"3"), true).await.unwrap_err();
+        assert_eq!((refused.key, refused.retry_after), (Key::Overloaded, Some(COME_AGAIN)));
         let begun = wait(caller(b"3"), false);
         tokio::task::yield_now().await;
         drop(held);

@@ -153,7 +153,7 @@ impl CollectFlow {
                 "Upstream's list has more than {} pages; narrow it with a filter, or raise `max_pages`.",
                 self.job.max_pages
             );
-            return Err(Failure::new(Key::UpstreamPaging, message));
+            return Err(Failure::new(Key::TooManyPages, message));
         }
         let question = self.ask_page(collect, Some(&token))?;
         if !self.tokens.insert(token) {

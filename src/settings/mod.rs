@@ -108,7 +108,7 @@ table::settings! {
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
     ready_upstream: bool = "false", "BOOLEAN", values::boolean;
-    /// Origin of an OpenTelemetry collector that gets a span for each request, by OTLP over HTTP at `/v1/traces`; needs a program built with the feature `otlp`.
+    /// Origin of an OpenTelemetry collector that gets a span for each request, by OTLP over HTTP at `/v1/traces`.
     otlp_endpoint: Option<Origin> = "", "ORIGIN", origin::parse_optional;
     /// How long requests that are under way may still take after SIGTERM or SIGINT.
     drain: Duration = "25s", "DURATION", values::duration_or_none;
@@ -173,13 +173,6 @@ impl Settings {
             let found = given.iter().find(|value| value.name == name);
             found.map_or(Source::Default, |value| value.source.clone())
         };
-        if self.otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
-            let message = "this program was built without export of spans";
-            mistakes.push(
-                Mistake::new(source_of("otlp_endpoint"), message)
-                    .hint("build it with --features otlp, or leave `otlp_endpoint` out"),
-            );
-        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             let (there, missing) = match self.tls_cert.is_some() {
                 true => ("tls_cert", "tls_key"),

@@ -17,7 +17,6 @@ use crate::settings::{LogFormat, Settings};
 pub const ALWAYS: &str = "polytomic_shim::start";
 
 /// What layers stand on.
-#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "only the export names it"))]
 pub(super) type Filtered = Layered<Targets, Registry>;
 
 /// What has begun with the log, and has to end before the process does.

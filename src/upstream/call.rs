@@ -44,7 +44,7 @@ impl Upstream for UpstreamClient {
         let response = send(self, request, envelope).await?;
         let status = response.status();
         let answer = tokio::time::timeout_at(envelope.deadline, read(self, response));
-        let answer = answer.await.unwrap_or_else(|_| Err(fault::no_head()));
+        let answer = answer.await.unwrap_or_else(|_| Err(fault::past_deadline()));
         answer.map_err(|failure| failure.after_head(status))
     }
 }

@@ -56,6 +56,14 @@ pub(super) fn no_head() -> Failure {
     Failure::new(Key::UpstreamTimeout, format!("Upstream did not answer in time. {ADVICE}"))
 }
 
+/// The deadline of the whole request is over.
+pub(crate) fn past_deadline() -> Failure {
+    let message = format!(
+        "The request took longer than its deadline (`deadline`), all upstream calls included. Ask for less, or try again later. {ADVICE}"
+    );
+    Failure::new(Key::DeadlineExceeded, message)
+}
+
 pub(super) fn slow_upload() -> Failure {
     Failure::new(
         Key::RequestTimeout,

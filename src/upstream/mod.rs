@@ -17,6 +17,7 @@ use tokio::time::Instant;
 pub use client::{StartError, UpstreamClient};
 pub use connector::Roots;
 pub use encoding::{DecodeError, decode_body};
+pub(crate) use fault::past_deadline;
 pub use pool::AnswerBody;
 
 use crate::failure::Failure;
