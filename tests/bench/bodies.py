@@ -170,3 +170,17 @@ def light_model_sync(number: int) -> Json:
         "target_connection_id": identified("7", 3),
         "target_object": "Account",
     })
+
+
+def model_syncs(count: int) -> list[tuple[str, str, bytes]]:
+    """Path, page token and answer of each call that reads a list of model syncs and every one in it."""
+    answers = []
+    last = -(-count // LIST_ITEMS)
+    for page in range(1, last + 1):
+        begin = (page - 1) * LIST_ITEMS + 1
+        items = [light_model_sync(number) for number in range(begin, min(begin + LIST_ITEMS, count + 1))]
+        following = {"pagination": {"next_page_token": str(page + 1)}} if page < last else {}
+        answers.append(("/api/syncs", "" if page == 1 else str(page), text({"data": items, **following})))
+    for number in range(1, count + 1):
+        answers.append((f"/api/syncs/{identified('b', number)}", "", text({"data": model_sync(number)})))
+    return answers

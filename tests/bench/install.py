@@ -21,7 +21,6 @@ DEBIAN = {
     "/usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so": "lua-cjson",
     "/usr/sbin/haproxy": "haproxy",
     "/usr/bin/wrk": "wrk",
-    "/usr/bin/taskset": "util-linux",
 }
 VALGRIND = {"/usr/bin/valgrind": "valgrind"}
 

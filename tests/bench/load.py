@@ -7,8 +7,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import LOAD_CORES, pinned
-
 CONNECTIONS = 16
 # At a rate each connection thinks for a while after every answer, so there have to be more of them.
 PACED_CONNECTIONS = 32
@@ -60,7 +58,7 @@ def run(folder: Path, address: str, request: Request, seconds: int, rate: int | 
     script.write_text(script_text(request, rate))
     connections = PACED_CONNECTIONS if rate else CONNECTIONS
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script)]
-    command = pinned(["wrk", *options, f"http://{address}{request.path}"], LOAD_CORES)
+    command = ["wrk", *options, f"http://{address}{request.path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     _, mark, result = done.stdout.partition("RESULT ")
     if done.returncode != 0 or not mark:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import bodies
 import install
@@ -20,6 +21,13 @@ CONFIGURATIONS = Path(__file__).parent / "peers"
 DIRECT = "direct"
 # The lists that upstream has; a credential that ends in the number gets that one.
 LISTS = (50, 500, 5000)
+
+
+class Origin(Protocol):
+    """What proxies send to."""
+
+    address: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Place:
 def upstream(place: Place) -> Server:
     for count in LISTS:
         folder = place.folder / "lists" / str(count)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for number, page in enumerate(bodies.bulk_sync_pages(count), start=1):
             (folder / f"{number}.json").write_bytes(page)
     one, model, port = bodies.one_bulk_sync().decode(), bodies.model().decode(), closed_port()
@@ -53,15 +61,24 @@ def upstream(place: Place) -> Server:
     return Server("upstream", nginx_command(place, file), port, place.log("upstream"), LOAD_CORES)
 
 
-def nginx(place: Place, origin: Server) -> Server:
+def slow_upstream(place: Place, seconds: float, model_syncs: int) -> Server:
+    """An upstream with a fixed latency, and that many model syncs."""
+    port, answers = closed_port(), place.folder / "slow.answers"
+    lines = (b"\t".join([path.encode(), token.encode(), body]) for path, token, body in bodies.model_syncs(model_syncs))
+    answers.write_bytes(b"\n".join(lines) + b"\n")
+    file = place.configuration("slow.conf", port=port, answers=answers, seconds=seconds)
+    return Server("slow upstream", nginx_command(place, file), port, place.log("slow"), LOAD_CORES)
+
+
+def nginx(place: Place, origin: Origin) -> Server:
     return of_nginx(place, "nginx", origin)
 
 
-def nginx_lua(place: Place, origin: Server) -> Server:
+def nginx_lua(place: Place, origin: Origin) -> Server:
     return of_nginx(place, "nginx-lua", origin)
 
 
-def of_nginx(place: Place, name: str, origin: Server) -> Server:
+def of_nginx(place: Place, name: str, origin: Origin) -> Server:
     port, log = closed_port(), place.log(name)
     file = place.configuration(f"{name}.conf", port=port, upstream=origin.port, log=log)
     return Server(name, nginx_command(place, file), port, log, PROXY_CORES)
@@ -71,34 +88,38 @@ def nginx_command(place: Place, configuration: Path) -> list[str | Path]:
     return ["nginx", "-p", place.folder, "-e", place.folder / "nginx.error.log", "-c", configuration]
 
 
-def haproxy(place: Place, origin: Server) -> Server:
+def haproxy(place: Place, origin: Origin) -> Server:
     port = closed_port()
     file = place.configuration("haproxy.cfg", port=port, upstream=origin.port)
     return Server("haproxy", ["haproxy", "-f", file], port, place.log("haproxy"), PROXY_CORES)
 
 
-def aiohttp(place: Place, origin: Server) -> Server:
+def aiohttp(place: Place, origin: Origin) -> Server:
     port = closed_port()
     command = [install.python(), CONFIGURATIONS / "aiohttp_shim.py", str(port), f"http://{origin.address}"]
     return Server("aiohttp", command, port, place.log("aiohttp"), PROXY_CORES)
 
 
-def undici(place: Place, origin: Server) -> Server:
+def undici(place: Place, origin: Origin) -> Server:
     port = closed_port()
     program = CONFIGURATIONS / "undici_shim.mjs"
     command = ["node", program, str(port), f"http://{origin.address}", install.node()]
     return Server("undici", command, port, place.log("undici"), PROXY_CORES)
 
 
-def shim(place: Place, origin: Server, *settings: str) -> Server:
+def shim(place: Place, origin: Origin, *settings: str) -> Server:
+    return shim_before(place, f"http://{origin.address}", *settings)
+
+
+def shim_before(place: Place, origin: str, *settings: str) -> Server:
     """The shim with the settings of production: logs at info, as JSON."""
     port = closed_port()
     command = [place.shim, "serve", "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0"]
-    command += ["--upstream", f"http://{origin.address}", "--log-format", "json", *settings]
+    command += ["--upstream", origin, "--log-format", "json", *settings]
     return Server("shim", command, port, place.log("shim"), PROXY_CORES)
 
 
-PEERS: dict[str, Callable[[Place, Server], Server]] = {
+PEERS: dict[str, Callable[..., Server]] = {
     "nginx": nginx,
     "haproxy": haproxy,
     "nginx-lua": nginx_lua,

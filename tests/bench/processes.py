@@ -6,60 +6,17 @@ import os
 import re
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-# The first log line of `serve` (`listen=127.0.0.1:1234`), and of what `emulator` prints.
-ADDRESS = re.compile(r"(?:listen=|emulator +http://)(127\.0\.0\.1:\d+)")
-
 START_SECONDS = 15
-# A proxy that has to share its core pays for it in CPU time as well: caches are cold whenever its turn comes.
-NICENESS = -15
-
 CORES = sorted(os.sched_getaffinity(0))
 # With two cores the proxy has one to itself; the load and upstream share the other.
 PROXY_CORES = CORES[:1]
 LOAD_CORES = CORES[1:2] or CORES
-
-
-class Program:
-    """A running subcommand. Starting one returns as soon as it has told its address."""
-
-    def __init__(self, binary: Path, arguments: list[str]) -> None:
-        self.process = subprocess.Popen(
-            [str(binary), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.pid = self.process.pid
-        assert self.process.stdout is not None
-        first = self.process.stdout.readline()
-        found = ADDRESS.search(first)
-        if not found:
-            self.stop()
-            raise SystemExit(f"{binary} {' '.join(arguments)} told no address: {first}")
-        self.address = found.group(1)
-        # Read on, or a full pipe would stop the program.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}"
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, kind: type | None, raised: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
 
 
 class Server:
@@ -69,9 +26,10 @@ class Server:
         self.name, self.port, self.log = name, port, log
         self.address = f"127.0.0.1:{port}"
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                pinned(command, cores), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-            )
+            with on(cores):
+                self.process = subprocess.Popen(
+                    list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                )
         self.pid = self.process.pid
         try:
             self.wait()
@@ -87,7 +45,7 @@ class Server:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
             except OSError:
-                time.sleep(0.005)
+                time.sleep(0.0005)
         raise SystemExit(f"{self.name} does not answer; the end of its log:\n{self.log.read_text()[-2000:]}")
 
     def stop(self) -> None:
@@ -122,10 +80,25 @@ class Server:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def pinned(command: Sequence[str | Path], cores: list[int]) -> list[str]:
-    """The command on those cores alone; where that is allowed, ahead of whatever else the machine does."""
-    ahead = ["nice", "-n", str(NICENESS)] if os.geteuid() == 0 else []
-    return [*ahead, "taskset", "-c", ",".join(map(str, cores)), *map(str, command)]
+def go_ahead(niceness: int) -> None:
+    """Everything from here on goes ahead of whatever else the machine does, where that is allowed.
+
+    A proxy that has to share its core pays for it in CPU time as well: caches are cold whenever its turn comes.
+    """
+    os.sched_setaffinity(0, LOAD_CORES)
+    if os.geteuid() == 0:
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+
+
+@contextmanager
+def on(cores: list[int]) -> Iterator[None]:
+    """What is started within runs on those cores, and counts only those as the machine's."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def tree(pid: int) -> list[int]:
@@ -142,11 +115,6 @@ def processor_ticks(pid: int) -> int:
     # The name of the command stands in parentheses and may hold spaces.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return int(fields[11]) + int(fields[12])
-
-
-def peak_memory(pid: int) -> int:
-    """The most resident memory that a process has had at once, in bytes."""
-    return status_bytes(pid, "VmHWM")
 
 
 def status_bytes(pid: int, key: str) -> int:

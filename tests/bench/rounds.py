@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import statistics
 import sys
@@ -10,23 +9,15 @@ from dataclasses import dataclass, field
 
 import peers
 from cases import Case
-from load import Request, run
+from client import fetch
+from load import run
 from peers import DIRECT, PLAIN, Place, empty_log
 from processes import Server
+from size import Size
 
 MIB = 1 << 20
 # Fewer would count the tick of the kernel's clock rather than the work.
 WARM_UP_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long a run takes: rounds, and seconds of each load. No `paced` seconds: no latency is measured."""
-
-    rounds: int
-    seconds: int
-    paced_seconds: int
-    is_warmed_up: bool = True
 
 
 @dataclass
@@ -51,33 +42,33 @@ class Row:
         return statistics.median(own / its for own, its in pairs if its) if any(other.values[name]) else None
 
 
-def measure(place: Place, cases: list[Case], proxies: list[str], plan: Plan) -> list[Row]:
+def measure(place: Place, cases: list[Case], size: Size) -> list[Row]:
     """Rows in the order of cases and proxies."""
     with peers.upstream(place) as upstream:
         servers: dict[str, Server] = {DIRECT: upstream}
         try:
-            for name in proxies:
+            for name in size.proxies:
                 if name != DIRECT:
                     servers[name] = peers.PEERS[name](place, upstream)
-            return [row for case in cases for row in rounds(place, case, servers, proxies, plan)]
+            return [row for case in cases for row in rounds(place, case, servers, size)]
         finally:
             for name, server in servers.items():
                 if name != DIRECT:
                     server.stop()
 
 
-def rounds(place: Place, case: Case, servers: dict[str, Server], proxies: list[str], plan: Plan) -> list[Row]:
+def rounds(place: Place, case: Case, servers: dict[str, Server], size: Size) -> list[Row]:
     check_answers(case, servers)
-    rows = {name: Row(case, name) for name in proxies}
-    for number in range(plan.rounds):
-        print(f"{case.name}: round {number + 1} of {plan.rounds}", file=sys.stderr, flush=True)
-        for name in proxies:
+    rows = {name: Row(case, name) for name in size.loaded}
+    for number in range(size.rounds):
+        print(f"{case.name}: round {number + 1} of {size.rounds}", file=sys.stderr, flush=True)
+        for name in size.loaded:
             server = servers[name]
-            if number == 0 and plan.is_warmed_up and name != DIRECT:
+            if number == 0 and size.is_warmed_up and name != DIRECT:
                 run(place.folder, server.address, case.request, WARM_UP_SECONDS)
-            saturate(place, server, rows[name], plan)
-            if plan.paced_seconds:
-                paced = run(place.folder, server.address, case.request, plan.paced_seconds, case.rate)
+            saturate(place, server, rows[name], size)
+            if size.paced_seconds:
+                paced = run(place.folder, server.address, case.request, size.paced_seconds, case.rate)
                 rows[name].add("p50", paced.p50)
                 rows[name].add("p99", paced.p99)
             if name != DIRECT:
@@ -85,14 +76,14 @@ def rounds(place: Place, case: Case, servers: dict[str, Server], proxies: list[s
     return list(rows.values())
 
 
-def saturate(place: Place, server: Server, row: Row, plan: Plan) -> None:
+def saturate(place: Place, server: Server, row: Row, size: Size) -> None:
     """As fast as it goes."""
     is_proxy = row.proxy != DIRECT
     if is_proxy:
         row.add("idle", server.resident() / MIB)
         server.forget_peak()
     before = server.processor_seconds()
-    load = run(place.folder, server.address, row.case.request, plan.seconds)
+    load = run(place.folder, server.address, row.case.request, size.seconds)
     spent = server.processor_seconds() - before
     row.add("rate", load.requests / load.seconds)
     row.add("cpu", spent * 1e6 / load.requests)
@@ -118,16 +109,3 @@ def check_answers(case: Case, servers: dict[str, Server]) -> None:
         if answer != translated[reference]:
             shown = f"{json.dumps(answer)[:2000]}\n{reference}: {json.dumps(translated[reference])[:2000]}"
             raise SystemExit(f"{case.name}: answers differ.\n{name}: {shown}")
-
-
-def fetch(address: str, request: Request) -> bytes:
-    connection = http.client.HTTPConnection(address, timeout=60)
-    try:
-        connection.request(request.method, request.path, request.body or None, request.headers)
-        answer = connection.getresponse()
-        body = answer.read()
-    finally:
-        connection.close()
-    if answer.status != 200:
-        raise SystemExit(f"{request.method} {request.path} at {address} was answered with {answer.status}: {body[:500]!r}")
-    return body

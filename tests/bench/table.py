@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 from cases import Case, Goal
+from figure import FAIL, PASS, Figure, aligned
+from peers import DIRECT
 from rounds import Row
 
 REFERENCE = "nginx"
-PASS, FAIL = "pass", "FAIL"
 
 # Name of the figure, its heading, digits after the point.
 COLUMNS = [
@@ -64,6 +66,32 @@ def goals(row: Row, among: list[Row]) -> list[tuple[Goal, float]]:
     return [(goal, ratio) for goal, ratio in ratios if ratio is not None]
 
 
+def missed(rows: list[Row]) -> list[str]:
+    """The goals for CPU that were not reached, each in words."""
+    found = []
+    for row in rows:
+        among = [other for other in rows if other.case is row.case]
+        found += [f"{row.case.name}: {text}" for text, verdict in judged(row, among) if verdict == FAIL]
+    return found
+
+
+def added_latency(rows: list[Row]) -> list[Figure]:
+    """What the shim adds to the latency of upstream, at 1,000 requests a second."""
+    figures = []
+    for row in rows:
+        direct = next((other for other in rows if other.case is row.case and other.proxy == DIRECT), None)
+        if row.proxy != "shim" or row.case.rate != 1000 or direct is None:
+            continue
+        for name, limit in (("p50", 150), ("p99", 1000)):
+            if name in row.values:
+                pairs = zip(row.values[name], direct.values[name], strict=True)
+                added = [own - its for own, its in pairs]
+                note = f"median of {len(added)} rounds, {min(added):.0f} to {max(added):.0f}"
+                title = f"{row.case.name}: latency over direct at 1,000/s, {name}"
+                figures.append(Figure(title, statistics.median(added), "us", limit, note))
+    return figures
+
+
 def as_json(rows: list[Row]) -> list[dict[str, Any]]:
     found = []
     for row in rows:
@@ -87,10 +115,3 @@ def as_json(rows: list[Row]) -> list[dict[str, Any]]:
 
 def about(cases: list[Case]) -> str:
     return "\n".join(f"  {case.name:<13}{case.about}" for case in cases)
-
-
-def aligned(lines: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )

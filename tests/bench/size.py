@@ -1,0 +1,37 @@
+"""How much of everything a run of the benchmark does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Size:
+    """Rounds and seconds of the cases under load, and the counts of the others.
+
+    No `paced_seconds`: no latency is measured. All `proxies` have their answers checked, those `loaded` are measured.
+    """
+
+    rounds: int
+    seconds: int
+    paced_seconds: int
+    is_warmed_up: bool
+    long_lists: int
+    slow_lists: int
+    starts: int
+    connections: int
+    stream_bytes: int
+    proxies: tuple[str, ...]
+    loaded: tuple[str, ...]
+
+
+ALL = ("direct", "nginx", "haproxy", "nginx-lua", "aiohttp", "undici", "shim")
+# Those that goals name.
+NEEDED = ("direct", "nginx", "nginx-lua", "shim")
+
+FULL = Size(7, 1, 1, True, 40, 7, 20, 10_000, GIB, ALL, ALL)
+QUICK = Size(2, 1, 1, True, 10, 3, 10, 10_000, GIB, NEEDED, NEEDED)
+# Shows that everything works, and measures nothing.
+SMOKE = Size(1, 1, 0, False, 1, 1, 1, 200, 16 << 20, ALL, ("direct", "shim"))
