@@ -86,5 +86,15 @@ def quietly(command: list[str], folder: Path | None = None, environment: dict[st
 
 def shim() -> Path:
     """Builds the release binary and gives its path."""
-    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=REPOSITORY, check=True)
-    return TARGET / "release" / "polytomic-shim"
+    return release("polytomic-shim")
+
+
+def workload() -> Path:
+    """The same for the program whose instructions are counted."""
+    return release("polytomic-shim-workload", "--features", "workload")
+
+
+def release(name: str, *options: str) -> Path:
+    command = ["cargo", "build", "--release", "--locked", "--bin", name, *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    return TARGET / "release" / name

@@ -20,10 +20,8 @@ from size import Size
 
 MIB = 1 << 20
 
-MODEL_SYNCS = 500
 LATENCY_SECONDS = 0.020
 CONCURRENCIES = (16, 32)
-LISTS_AT_ONCE = 32
 # The default of the setting `total_concurrency`.
 TOTAL_CONCURRENCY = 256
 
@@ -35,48 +33,50 @@ ONE_SYNC = Request("GET", f"/api/syncs/{bodies.identified('b', 1)}")
 
 def long_list(place: Place, size: Size) -> list[Figure]:
     """5,000 bulk syncs over 100 pages: memory over the answer, and whether time grows with the size alone."""
-    short, long = (Request("GET", BULK_SYNCS, credential=f"bench-{count}") for count in (500, 5000))
-    page = Request("GET", f"{BULK_SYNCS}?limit=50", credential="bench-5000")
+    pages, tenth = size.long_items // bodies.LIST_ITEMS, size.long_items // 10
+    short, long = (Request("GET", BULK_SYNCS, credential=f"bench-{count}") for count in (tenth, size.long_items))
+    page = Request("GET", f"{BULK_SYNCS}?limit=50", credential=f"bench-{size.long_items}")
     spent: dict[str, float] = {}
     with peers.upstream(place) as upstream:
-        with peers.shim(place, upstream) as shim:
-            warm_up(shim, ONE_BULK_SYNC)
-            growth, answer = grown_by(shim, long)
-            per_item = processor_time(shim, short, size.long_lists * 10) / 500
-            spent["shim"] = processor_time(shim, long, size.long_lists)
         for name in ("nginx", "nginx-lua", "aiohttp", "undici"):
             if name in size.proxies:
                 with peers.PEERS[name](place, upstream) as server:
-                    is_plain = name == "nginx"
                     warm_up(server, ONE_BULK_SYNC)
-                    calls = size.long_lists * (100 if is_plain else 1)
-                    spent[name] = processor_time(server, page if is_plain else long, calls) * (100 if is_plain else 1)
-    note = f"the answer has {answer / MIB:.1f} MiB"
-    figures = [
-        Figure("list of 5,000: growth over answer", growth / answer, "x", 1.5, note),
-        Figure("list of 5,000: CPU of an item over that in a list of 500", spent["shim"] / 5000 / per_item, "x", 1.25),
-    ]
+                    if name == "nginx":
+                        spent[name] = processor_time(server, page, size.long_lists * pages) * pages
+                    else:
+                        spent[name] = processor_time(server, long, size.long_lists)
+        with peers.shim(place, upstream) as shim:
+            warm_up(shim, ONE_BULK_SYNC)
+            growth, answer = grown_by(shim, long)
+            per_item = processor_time(shim, short, size.long_lists * 10) / tenth
+            spent["shim"] = processor_time(shim, long, size.long_lists)
+    title, note = f"list of {size.long_items:,}", f"the answer has {answer / MIB:.1f} MiB"
+    figures = [Figure(f"{title}: growth over answer", growth / answer, "x", 1.5, note)]
+    if per_item:
+        linear = spent["shim"] / size.long_items / per_item
+        figures.append(Figure(f"{title}: CPU of an item over that in a list of {tenth}", linear, "x", 1.25))
     for name, seconds in spent.items():
-        ratio = f"{seconds / spent['nginx']:.2f} x nginx passing 100 pages" if "nginx" in spent else ""
-        figures.append(Figure(f"list of 5,000: CPU, {name}", seconds * 1e3, "ms", note=ratio))
+        ratio = f"{seconds / spent['nginx']:.2f} x nginx passing {pages} pages" if spent.get("nginx") else ""
+        figures.append(Figure(f"{title}: CPU, {name}", seconds * 1e3, "ms", note=ratio))
     return figures
 
 
 def slow_list(place: Place, size: Size) -> list[Figure]:
     """500 model syncs, each read by a call of 20 ms: time over the least that is possible."""
     figures = []
-    with peers.slow_upstream(place, LATENCY_SECONDS, MODEL_SYNCS) as upstream:
+    with peers.slow_upstream(place, LATENCY_SECONDS, size.slow_items) as upstream:
         latency = direct_latency(upstream)
         for concurrency in CONCURRENCIES:
             with peers.shim(place, upstream, "--concurrency", str(concurrency)) as shim:
                 warm_up(shim, ONE_SYNC)
                 growth, answer = grown_by(shim, WHOLE_LIST)
                 walls = [timed(shim.address, WHOLE_LIST) for _ in range(size.slow_lists)]
-            waves = max(1 + math.ceil(MODEL_SYNCS / concurrency), math.ceil(MODEL_SYNCS / bodies.LIST_ITEMS))
+            waves = max(1 + math.ceil(size.slow_items / concurrency), math.ceil(size.slow_items / bodies.LIST_ITEMS))
             wall = statistics.median(walls)
             spread = f"{min(walls) * 1e3:.0f} to {max(walls) * 1e3:.0f}"
             note = f"{wall * 1e3:.0f} ms [{spread}] over {waves} x {latency * 1e3:.2f} ms, one direct read"
-            name = f"list of {MODEL_SYNCS} syncs, {concurrency} at once"
+            name = f"list of {size.slow_items} syncs, {concurrency} at once"
             figures.append(Figure(f"{name}: time over bound", wall / (waves * latency), "x", 1.08, note))
             note = f"the answer has {answer / 1024:.0f} KiB"
             figures.append(Figure(f"{name}: growth over answer", growth / answer, "x", 3, note))
@@ -85,15 +85,14 @@ def slow_list(place: Place, size: Size) -> list[Figure]:
 
 def lists_at_once(place: Place, size: Size) -> list[Figure]:
     """32 callers, each asking for 500 model syncs."""
-    del size
-    with peers.slow_upstream(place, LATENCY_SECONDS, MODEL_SYNCS) as upstream, peers.shim(place, upstream) as shim:
+    with peers.slow_upstream(place, LATENCY_SECONDS, size.slow_items) as upstream, peers.shim(place, upstream) as shim:
         warm_up(shim, ONE_SYNC)
         idle = shim.resident()
         shim.forget_peak()
         ask(upstream, "/bench/peak")
-        requests = [Request("GET", "/api/syncs", credential=f"bench-caller-{n}") for n in range(LISTS_AT_ONCE)]
+        requests = [Request("GET", "/api/syncs", credential=f"bench-caller-{n}") for n in range(size.lists_at_once)]
         begun = time.perf_counter()
-        with ThreadPoolExecutor(LISTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(size.lists_at_once) as pool:
             answers = list(pool.map(lambda request: len(fetch(shim.address, request)), requests))
         seconds = time.perf_counter() - begun
         growth = shim.peak() - idle
@@ -102,8 +101,8 @@ def lists_at_once(place: Place, size: Size) -> list[Figure]:
         raise SystemExit(f"the same list had different lengths: {sorted(set(answers))}")
     note = f"{sum(answers) / MIB:.0f} MiB of answers in {seconds:.2f} s"
     return [
-        Figure(f"{LISTS_AT_ONCE} such lists at once: memory over idle", growth / MIB, "MiB", 60, note),
-        Figure(f"{LISTS_AT_ONCE} such lists at once: most upstream calls", peak, "calls", TOTAL_CONCURRENCY),
+        Figure(f"{size.lists_at_once} such lists at once: memory over idle", growth / MIB, "MiB", 60, note),
+        Figure(f"{size.lists_at_once} such lists at once: most upstream calls", peak, "calls", TOTAL_CONCURRENCY),
     ]
 
 
