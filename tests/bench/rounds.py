@@ -67,8 +67,8 @@ def rounds(place: Place, case: Case, servers: dict[str, Server], size: Size) -> 
             if number == 0 and size.is_warmed_up and name != DIRECT:
                 run(place.folder, server.address, case.request, WARM_UP_SECONDS)
             saturate(place, server, rows[name], size)
-            if size.paced_seconds:
-                paced = run(place.folder, server.address, case.request, size.paced_seconds, case.rate)
+            if name in size.paced:
+                paced = run(place.folder, server.address, case.request, size.seconds, case.rate)
                 rows[name].add("p50", paced.p50)
                 rows[name].add("p99", paced.p99)
             if name != DIRECT:

@@ -96,7 +96,13 @@ fn cases(legacy: Bytes) -> Vec<Case> {
     let one = "/api/bulk/syncs/0000000d-0000-4000-8000-000000000001";
     let multi = Some(r#""frequency":"multi""#);
     vec![
-        of("plain", Method::GET, "/api/models/0000000a-0000-4000-8000-000000000001", Bytes::new(), None),
+        of(
+            "plain",
+            Method::GET,
+            "/api/models/0000000a-0000-4000-8000-000000000001",
+            Bytes::new(),
+            None,
+        ),
         of("get", Method::GET, one, Bytes::new(), multi),
         of("post", Method::POST, "/api/bulk/syncs", legacy, multi),
         of("list", Method::GET, "/api/bulk/syncs", Bytes::new(), multi),
