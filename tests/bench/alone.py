@@ -19,7 +19,7 @@ from stream import StreamUpstream, check, content_length, read_exactly, read_hea
 
 MIB = 1 << 20
 # Connections that are opened before the first of them is read from: waiting for each would take its time.
-TOGETHER = 50
+TOGETHER = 250
 
 PLAIN = Request("GET", f"/api/models/{bodies.MODEL}")
 TRANSLATED = Request("GET", f"/api/bulk/syncs/{bodies.BULK_SYNC}")
@@ -28,7 +28,7 @@ REFUSED = Request("GET", "/api/../syncs")
 
 
 def connections(place: Place, size: Size) -> list[Figure]:
-    """Memory of an idle process, and with many connections that each had one answer. Socket buffers are the kernel's."""
+    """Memory of an idle process, and with many connections that each had one answer."""
     figures = []
     with peers.upstream(place) as upstream:
         for name in ("nginx", "shim"):
@@ -53,7 +53,8 @@ def with_connections(server: Server, count: int) -> int:
     head = "\r\n".join([*lines, "", ""]).encode()
     with contextlib.ExitStack() as opened:
         for begin in range(0, count, TOGETHER):
-            asked = [opened.enter_context(connect(server, number)) for number in range(begin, begin + TOGETHER)]
+            numbers = range(begin, min(begin + TOGETHER, count))
+            asked = [opened.enter_context(connect(server, number)) for number in numbers]
             for connection in asked:
                 connection.sendall(head)
             for connection in asked:
@@ -131,4 +132,5 @@ def figure_of_starts(name: str, seconds: list[float]) -> Figure:
 def binary(place: Place, size: Size) -> list[Figure]:
     """The release profile strips."""
     del size
-    return [Figure("size of the program", place.shim.stat().st_size / MIB, "MiB", 12, "as built; a release build is stripped")]
+    size_of_file = place.shim.stat().st_size / MIB
+    return [Figure("size of the program", size_of_file, "MiB", 12, "as built; a release build is stripped")]

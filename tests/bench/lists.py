@@ -137,7 +137,7 @@ def processor_time(server: Server, request: Request, count: int) -> float:
 
 
 def warm_up(server: Server, request: Request) -> None:
-    """Code is paged in and what is allocated once is allocated. One connection, so that little is left to be used again."""
+    """Pages code in, and has allocated what is allocated once; by one connection, so that little is left to be reused."""
     processor_time(server, request, 50)
 
 

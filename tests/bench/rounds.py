@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 from dataclasses import dataclass, field
 
 import peers
@@ -13,6 +12,7 @@ from client import fetch
 from load import run
 from peers import DIRECT, PLAIN, Place, empty_log
 from processes import Server
+from progress import tell
 from size import Size
 
 MIB = 1 << 20
@@ -61,7 +61,7 @@ def rounds(place: Place, case: Case, servers: dict[str, Server], size: Size) -> 
     check_answers(case, servers)
     rows = {name: Row(case, name) for name in size.loaded}
     for number in range(size.rounds):
-        print(f"{case.name}: round {number + 1} of {size.rounds}", file=sys.stderr, flush=True)
+        tell(f"{case.name}: round {number + 1} of {size.rounds}")
         for name in size.loaded:
             server = servers[name]
             if number == 0 and size.is_warmed_up and name != DIRECT:
