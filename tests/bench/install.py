@@ -86,15 +86,15 @@ def quietly(command: list[str], folder: Path | None = None, environment: dict[st
 
 def shim() -> Path:
     """Builds the release binary and gives its path."""
-    return release("polytomic-shim")
+    return build("polytomic-shim")
 
 
 def workload() -> Path:
-    """The same for the program whose instructions are counted."""
-    return release("polytomic-shim-workload", "--features", "workload")
+    """The same for the program whose instructions are counted; with its symbols, to tell where they are spent."""
+    return build("polytomic-shim-workload", "--features", "workload", "--", "-C", "strip=none")
 
 
-def release(name: str, *options: str) -> Path:
-    command = ["cargo", "build", "--release", "--locked", "--bin", name, *options]
+def build(name: str, *options: str) -> Path:
+    command = ["cargo", "rustc", "--release", "--locked", "--bin", name, *options]
     subprocess.run(command, cwd=REPOSITORY, check=True)
     return TARGET / "release" / name

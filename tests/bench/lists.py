@@ -137,7 +137,7 @@ def processor_time(server: Server, request: Request, count: int) -> float:
 
 
 def warm_up(server: Server, request: Request) -> None:
-    """Pages code in, and has allocated what is allocated once; by one connection, so that little is left to be reused."""
+    """Has code paged in, and allocated what is allocated once; by one connection, which leaves little to be reused."""
     processor_time(server, request, 50)
 
 
