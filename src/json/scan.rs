@@ -146,11 +146,12 @@ pub(super) fn quote(text: &str) -> String {
 #[inline]
 pub(super) fn is_string(text: &str, value: &str) -> bool {
     let (text, value) = (text.as_bytes(), value.as_bytes());
-    // Most keys are told apart by their first letter; an escape may stand for any.
-    match (text.get(1), value.first()) {
-        (Some(b'\\'), _) => {}
-        (Some(own), Some(other)) if own != other => return false,
-        _ => {}
+    // Most keys are told apart by their first three letters; an escape may stand for any.
+    if let (Some([b'"', own @ ..]), Some(other)) = (text.first_chunk::<4>(), value.first_chunk::<3>())
+        && own != other
+        && !own.contains(&b'\\')
+    {
+        return false;
     }
     is_string_after_all(text, value)
 }

@@ -107,11 +107,13 @@ impl Talk {
                 secret::hide(request.headers_mut());
                 request.extensions_mut().insert(peer);
                 let (handler, signs) = (handler.clone(), signs.clone());
-                async move {
+                // In a box of its own: a connection that waits for its next request would keep
+                // the place for it, tens of KiB.
+                Box::pin(async move {
                     let response = handler.handle(request).await;
                     signs.began.store(false, Ordering::Relaxed);
                     Ok::<_, Infallible>(response)
-                }
+                })
             }
         });
         let builder = builder(&settings);
