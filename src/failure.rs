@@ -63,6 +63,8 @@ keys! {
     StatusUnsupported 400 Caller "shim.status_unsupported";
     /// The credential is missing, or its organization id is not an id.
     Unauthorized 401 Caller "shim.unauthorized";
+    /// A webhook delivery has no signature, or one that is not its body's.
+    WebhookSignature 401 Caller "shim.webhook_signature";
     /// The resource does not exist for this caller.
     NotFound 404 Caller "shim.not_found";
     /// The caller took too long to send its request.
@@ -97,18 +99,26 @@ keys! {
     UpstreamTooLarge 502 Upstream "shim.upstream_too_large";
     /// Upstream's list repeats a page token, or has more pages than the configured bound.
     UpstreamPaging 502 Upstream "shim.upstream_paging";
+    /// A webhook's receiver could not be reached.
+    ReceiverUnreachable 502 Upstream "shim.receiver_unreachable";
+    /// A webhook's receiver closed the connection without an answer.
+    ReceiverCut 502 Upstream "shim.receiver_cut";
     /// The request would take more upstream calls than the configured limit.
     CallLimit 502 Shim "shim.call_limit";
     /// As many connections are open as the configured limit allows.
     TooManyConnections 503 Shim "shim.too_many_connections";
     /// As many requests are being translated as the configured limit allows.
     TooManyTranslations 503 Shim "shim.too_many_translations";
+    /// As many webhook deliveries are under way as the configured limit allows.
+    TooManyDeliveries 503 Shim "shim.too_many_deliveries";
     /// As many upstream calls wait for their turn as the configured limits allow.
     Overloaded 503 Shim "shim.overloaded";
     /// The shim is shutting down.
     ShuttingDown 503 Shim "shim.shutting_down";
     /// Upstream did not answer in time.
     UpstreamTimeout 504 Upstream "shim.upstream_timeout";
+    /// A webhook's receiver did not answer in time.
+    ReceiverTimeout 504 Upstream "shim.receiver_timeout";
 }
 
 impl Key {

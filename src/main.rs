@@ -19,6 +19,7 @@ use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
+use polytomic_shim::webhook::Desk;
 use polytomic_shim::{catalogue, check, demo, explain, telemetry};
 
 fn main() -> ExitCode {
@@ -128,6 +129,7 @@ async fn stages(
     status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
     let metrics = status.metrics.clone();
     let translator = Arc::new(Translator::new(client, rules, &settings, metrics));
+    translator.take_deliveries_at(Desk::open(&settings).map_err(text)?);
     if let Some(flags) = flags {
         let hangups = hangup_signals().map_err(text)?;
         let (live, translator, status) = (live.clone(), translator.clone(), status.clone());

@@ -38,11 +38,14 @@ pub enum Limit {
     Translations,
     /// Too many upstream calls wait for their turn (`max_waiting`).
     Waiting,
+    /// Too many webhook deliveries at once (`max_deliveries`).
+    Deliveries,
 }
 
 impl Limit {
     /// Every limit, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Connections, Self::Translations, Self::Waiting];
+    pub const ALL: [Self; 4] =
+        [Self::Connections, Self::Translations, Self::Waiting, Self::Deliveries];
 
     /// The value of the label.
     pub const fn text(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Limit {
             Self::Connections => "connections",
             Self::Translations => "translations",
             Self::Waiting => "waiting",
+            Self::Deliveries => "deliveries",
         }
     }
 }
