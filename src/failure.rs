@@ -85,6 +85,8 @@ keys! {
     EmailFixed 422 Caller "shim.email_fixed";
     /// The update would remove the organization's OIDC client, which cannot be read back.
     OidcWouldBeLost 422 Caller "shim.oidc_would_be_lost";
+    /// A webhook of the shim is registered with a secret that is not the one in its settings.
+    WebhookSecret 422 Caller "shim.webhook_secret";
     /// Headers and address of the request are larger than the configured limit.
     HeadersTooLarge 431 Caller "shim.headers_too_large";
     /// The shim has a defect; the request id is in its log.

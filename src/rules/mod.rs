@@ -22,7 +22,7 @@ use http::Method;
 pub use finding::Finding;
 pub(crate) use finding::nearest;
 
-use crate::lens::Lens;
+use crate::lens::{Lens, Registration};
 use path::Path;
 use template::{Bindings, Template};
 
@@ -30,6 +30,8 @@ use template::{Bindings, Template};
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Arc<Rule>>,
+    /// Those that need a setting which is not there: for no request.
+    dormant: Vec<Arc<Rule>>,
 }
 
 /// One compiled rule.
@@ -51,6 +53,8 @@ pub struct Rule {
     pub except: Vec<String>,
     /// The kinds of caller it is for; none means all.
     pub callers: Option<Vec<CallerKind>>,
+    /// The setting without which it is for no request.
+    pub needs: Option<Need>,
     /// The path parameter that has to be the caller's own organization.
     pub own_organization: Option<String>,
     /// The path parameter with the connection whose owner is bound as `owner`.
@@ -114,6 +118,25 @@ impl CallerKind {
     /// The kind with a name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::User, Self::Organization, Self::Partner].into_iter().find(|kind| kind.text() == text)
+    }
+}
+
+/// A setting that rules may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// `webhook_public_url`, and a webhook to register there.
+    WebhookPublicUrl,
+}
+
+impl Need {
+    /// Every setting that rules may need.
+    pub const ALL: [Self; 1] = [Self::WebhookPublicUrl];
+
+    /// The name in rule files, which is the setting's.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::WebhookPublicUrl => "webhook_public_url",
+        }
     }
 }
 
@@ -237,15 +260,28 @@ pub struct Pages {
 }
 
 /// What a deployment may decide about rules.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Whether an organization may lose its OIDC client because a legacy body leaves it out.
     pub allow_oidc_loss: bool,
+    /// The receivers of webhooks in whose place the shim is registered.
+    pub registrations: Arc<[Registration]>,
+}
+
+impl Options {
+    fn meet(&self, need: Need) -> bool {
+        match need {
+            Need::WebhookPublicUrl => !self.registrations.is_empty(),
+        }
+    }
 }
 
 impl From<&crate::settings::Settings> for Options {
     fn from(settings: &crate::settings::Settings) -> Self {
-        Self { allow_oidc_loss: settings.allow_oidc_loss }
+        Self {
+            allow_oidc_loss: settings.allow_oidc_loss,
+            registrations: Registration::all(settings),
+        }
     }
 }
 
@@ -292,7 +328,7 @@ impl Rules {
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut findings = Vec::new();
         for (file, source) in files {
-            match compile::compile(file, source, options) {
+            match compile::compile(file, source, &options) {
                 Ok(rule) => rules.push(Arc::new(rule)),
                 Err(found) => findings.extend(found),
             }
@@ -306,12 +342,15 @@ impl Rules {
                 .cmp(&left.path.specificity())
                 .then_with(|| left.id.cmp(&right.id))
         });
-        if findings.is_empty() { Ok(Self { rules }) } else { Err(findings) }
+        let is_dormant =
+            |rule: &mut Arc<Rule>| rule.needs.is_some_and(|need| !options.meet(need));
+        let dormant = rules.extract_if(.., is_dormant).collect();
+        if findings.is_empty() { Ok(Self { rules, dormant }) } else { Err(findings) }
     }
 
-    /// Every rule.
+    /// Every rule, those included that need a setting which is not there.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        self.rules.iter()
+        self.rules.iter().chain(&self.dormant)
     }
 
     /// The rules for a request, whoever calls: those of the most particular path that matches.

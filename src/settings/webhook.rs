@@ -68,6 +68,35 @@ impl Address {
     }
 }
 
+impl std::str::FromStr for Address {
+    type Err = String;
+
+    /// The error says what is wrong and does not repeat the text.
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_address(text).map_err(|problem| problem.message)
+    }
+}
+
+impl Webhook {
+    /// A webhook with nothing but what each has to have.
+    pub fn new(name: &str, forward: Address, secret: &str) -> Self {
+        let secret = Secret::new(secret.as_bytes().to_vec());
+        Self {
+            name: name.to_owned(),
+            signing_secret: secret.clone(),
+            secret,
+            forward,
+            authorization: None,
+            algorithm: Algorithm::Sha256,
+            encoding: None,
+            prefix: None,
+            header: HeaderName::from_static("polytomic-signature"),
+            timeout: Duration::from_secs(20),
+            logs_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
 /// The hash of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
