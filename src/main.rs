@@ -12,6 +12,7 @@ use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
     Cli, Command, EmulatorArguments, Flags, RulesArguments, TableFormat, healthcheck, question,
 };
+use polytomic_shim::demo::receiver::Receiver;
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::reload::Reload;
@@ -81,14 +82,20 @@ fn serve(flags: Flags) -> Result<ExitCode, String> {
     })?
 }
 
-/// Serves in front of an emulator of its own.
+/// Serves in front of an emulator of its own, and of a receiver of webhooks.
 fn demo(mut settings: Settings) -> Result<ExitCode, String> {
     block_on(async {
         let export = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
+        let emulator = Emulator::seeded();
+        let delivery = demo::receiver::delivery(&emulator);
+        let upstream = demo::Upstream::start(loopback, emulator).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
-        let instructions = |shim| show(&demo::instructions(shim, upstream.address));
+        let receiver = Receiver::start().await.map_err(text)?;
+        settings.webhooks = vec![receiver.webhook()?];
+        settings.webhook_listen = None;
+        let instructions =
+            |shim| show(&demo::instructions(shim, upstream.address, receiver, &delivery));
         let ending = stages(settings, None, instructions).await;
         export.finish().await;
         ending

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -346,7 +347,7 @@ impl<U: Upstream> Exchange<U> {
     /// Completes an event that a webhook delivers, with the credential of `envelope`; without one
     /// nothing is asked. The outcome's body is the delivery's; none where the event goes on byte
     /// for byte.
-    pub async fn deliver(&self, event: &[u8], envelope: &Envelope) -> Option<Outcome> {
+    pub async fn deliver(&self, event: &Bytes, envelope: &Envelope) -> Option<Outcome> {
         let may_read = envelope.headers.contains_key(AUTHORIZATION);
         let mut flow = flow::deliver(event, may_read)?;
         let fingerprint = self.salt.of(&envelope.headers);

@@ -3,6 +3,7 @@
 //! The event stands under `event`, as in the list of events; a body that is the event itself is
 //! understood too.
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::record_logs::{RecordLogs, lacks_lists};
@@ -14,6 +15,8 @@ use crate::message::LegacyResponse;
 
 /// A delivery that lacks lists which its logs have.
 pub(super) struct EventDeliveryFlow {
+    /// The body as it came.
+    body: Bytes,
     /// The body around the event; none where the event is the body itself.
     around: Option<Object<'static>>,
     /// Taken at the start.
@@ -25,7 +28,8 @@ pub(super) struct EventDeliveryFlow {
 impl EventDeliveryFlow {
     /// A flow for a body that needs one: none for whatever goes on byte for byte. Without
     /// `may_read` nothing is asked, and the lists stay away.
-    pub(super) fn new(body: &[u8], may_read: bool) -> Option<Self> {
+    pub(super) fn new(body: &Bytes, may_read: bool) -> Option<Self> {
+        let whole = body.clone();
         let body = json::parse(body).ok()?.into_owned().into_object()?;
         let inner = body.get("event").cloned().and_then(Text::into_object);
         let (around, event) = match inner {
@@ -33,6 +37,7 @@ impl EventDeliveryFlow {
             None => (None, body),
         };
         lacks_lists(&event).then(|| Self {
+            body: whole,
             around,
             event: Some(event),
             may_read,
@@ -46,15 +51,18 @@ impl EventDeliveryFlow {
         }
         let pointer = if self.around.is_some() { "/event" } else { "" };
         let event = self.logs.finish(|_| pointer.to_owned()).into_iter().next().flatten();
-        let mut body = event.ok_or_else(|| defect("a delivery without its event"))?;
-        if let Some(mut around) = self.around.take() {
-            around.set("event", body.to_text());
-            body = around;
-        }
+        let body = match (event, self.around.take()) {
+            (None, _) => self.body.clone().into(),
+            (Some(event), None) => event.to_text().into_string().into(),
+            (Some(event), Some(mut around)) => {
+                around.set("event", event.to_text());
+                around.to_text().into_string().into()
+            }
+        };
         Ok(Progress::Done(LegacyResponse {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
-            body: body.to_text().into_string().into(),
+            body,
         }))
     }
 }
@@ -96,19 +104,17 @@ mod tests {
             ("no JSON".to_owned(), false),
             (String::new(), false),
         ] {
-            assert_eq!(EventDeliveryFlow::new(body.as_bytes(), true).is_some(), needs, "{body}");
+            let flow = EventDeliveryFlow::new(&Bytes::from(body.clone()), true);
+            assert_eq!(flow.is_some(), needs, "{body}");
         }
     }
 
     #[test]
     fn without_a_key_nothing_is_asked_and_the_lists_are_disclosed() {
         let body = r#"{"n": 1.0, "event":{"sync_id":"s","execution_id":"x","logs_url":"u","warnings":[]}}"#;
-        let mut flow = EventDeliveryFlow::new(body.as_bytes(), false).unwrap();
+        let mut flow = EventDeliveryFlow::new(&Bytes::from_static(body.as_bytes()), false).unwrap();
         let Progress::Done(done) = flow.start().unwrap() else { panic!("it asks") };
-        assert_eq!(
-            done.body.to_bytes(),
-            r#"{"n": 1.0,"event":{"sync_id":"s","execution_id":"x","logs_url":"u","warnings":[]}}"#
-        );
+        assert_eq!(done.body.to_bytes(), body);
         let told: Vec<_> = flow.report().entries().map(|(_, pointer)| pointer).collect();
         assert_eq!(told.len(), 5);
         assert!(told.contains(&"/event/total_records"), "{told:?}");

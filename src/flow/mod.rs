@@ -122,8 +122,9 @@ pub fn begin(job: Job) -> Box<dyn Flow> {
 /// The flow of an event that a webhook delivers, given as the body of the delivery; none where the
 /// body goes on byte for byte. Unless it `may_read`, an event that lacks its record logs stays
 /// without them, disclosed.
-pub fn deliver(body: &[u8], may_read: bool) -> Option<Box<dyn Flow>> {
-    event_delivery::EventDeliveryFlow::new(body, may_read).map(|flow| Box::new(flow) as Box<dyn Flow>)
+pub fn deliver(body: &bytes::Bytes, may_read: bool) -> Option<Box<dyn Flow>> {
+    let flow = event_delivery::EventDeliveryFlow::new(body, may_read)?;
+    Some(Box::new(flow))
 }
 
 /// A defect of a flow, told as an error instead of a panic.

@@ -105,8 +105,8 @@ impl RecordLogs {
         Ok(questions)
     }
 
-    /// The events in their order, each with its lists, or without them and disclosed; none for one
-    /// that stays as it is. `pointer` says where the event of a place stands.
+    /// The events in their order, each with its lists; none for one that stays as it is, because it
+    /// lacks nothing or, disclosed, because its logs could not be read. `pointer` says where the event of a place stands.
     pub(super) fn finish(
         &mut self,
         pointer: impl Fn(usize) -> String,
@@ -128,7 +128,7 @@ impl RecordLogs {
                 None => self.report.note(How::Dropped, &format!("{pointer}/{name}")),
             }
         }
-        Some(event)
+        (!failed).then_some(event)
     }
 
     fn ask(&mut self, id: usize, path: &str) -> Result<Question, Failure> {

@@ -2,10 +2,10 @@
 
 use toml::Spanned;
 
-use super::{Need, Options};
 use super::compile::Compiler;
 use super::document::LensDocument;
 use super::finding::nearest;
+use super::{Need, Options};
 use crate::lens::{
     Alias, At, BulkDiscover, BulkResync, BulkSchedule, BulkSchemas, Fixed, HiddenValue, Keep,
     LeaveOut, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn, ReadOnly, Rename,

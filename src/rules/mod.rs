@@ -342,8 +342,7 @@ impl Rules {
                 .cmp(&left.path.specificity())
                 .then_with(|| left.id.cmp(&right.id))
         });
-        let is_dormant =
-            |rule: &mut Arc<Rule>| rule.needs.is_some_and(|need| !options.meet(need));
+        let is_dormant = |rule: &mut Arc<Rule>| rule.needs.is_some_and(|need| !options.meet(need));
         let dormant = rules.extract_if(.., is_dormant).collect();
         if findings.is_empty() { Ok(Self { rules, dormant }) } else { Err(findings) }
     }

@@ -133,20 +133,56 @@ type Key = (&'static str, &'static str, &'static str);
 
 /// Every key, in the order of the README.
 const KEYS: [Key; 14] = [
-    ("name", "", "Required. Last segment of the path that deliveries are posted to, `/webhooks/NAME`: letters, digits, `-` and `_`."),
-    ("forward", "", "Required. Address of the receiver, `http` or `https`. Deliveries go there and nowhere else; redirects are not followed."),
-    ("secret_file", "", "File with the secret that the webhook was registered with; a line feed at its end is no part of it. This or `secret_env` is required."),
+    (
+        "name",
+        "",
+        "Required. Last segment of the path that deliveries are posted to, `/webhooks/NAME`: letters, digits, `-` and `_`.",
+    ),
+    (
+        "forward",
+        "",
+        "Required. Address of the receiver, `http` or `https`. Deliveries go there and nowhere else; redirects are not followed.",
+    ),
+    (
+        "secret_file",
+        "",
+        "File with the secret that the webhook was registered with; a line feed at its end is no part of it. This or `secret_env` is required.",
+    ),
     ("secret_env", "", "Environment variable with that secret."),
-    ("signing_secret_file", "", "File with the secret that the receiver checks by, if that is another one."),
+    (
+        "signing_secret_file",
+        "",
+        "File with the secret that the receiver checks by, if that is another one.",
+    ),
     ("signing_secret_env", "", "Environment variable with that secret."),
-    ("api_key_file", "", "File with an API key of the webhook's organization, for reading record logs. Without one, events that lack their lists go on without them, disclosed."),
+    (
+        "api_key_file",
+        "",
+        "File with an API key of the webhook's organization, for reading record logs. Without one, events that lack their lists go on without them, disclosed.",
+    ),
     ("api_key_env", "", "Environment variable with that key."),
     ("algorithm", "sha256", "Hash of the signature: `sha256`, `sha384` or `sha512`."),
-    ("encoding", "", "How signatures that go on are written, `hex` or `base64`. Left out: as the one that came. Both are accepted."),
-    ("prefix", "", "What stands before signatures that go on, such as `sha256=`. Left out: as before the one that came."),
+    (
+        "encoding",
+        "",
+        "How signatures that go on are written, `hex` or `base64`. Left out: as the one that came. Both are accepted.",
+    ),
+    (
+        "prefix",
+        "",
+        "What stands before signatures that go on, such as `sha256=`. Left out: as before the one that came.",
+    ),
     ("header", "Polytomic-Signature", "Header with the signature."),
-    ("timeout", "20s", "Longest wait for the receiver's answer, and then for each next part of its body."),
-    ("logs_timeout", "5s", "Longest time for reading record logs, after which the delivery goes on without them, disclosed."),
+    (
+        "timeout",
+        "20s",
+        "Longest wait for the receiver's answer, and then for each next part of its body.",
+    ),
+    (
+        "logs_timeout",
+        "5s",
+        "Longest time for reading record logs, after which the delivery goes on without them, disclosed.",
+    ),
 ];
 
 /// The table of all keys in Markdown, for the README.
@@ -307,7 +343,8 @@ impl Reader<'_, '_> {
         if self.table.iter().any(|(key, _)| key.get_ref() == name) {
             return self.optional(name, parse);
         }
-        let default = KEYS.iter().find(|(known, ..)| *known == name).map(|(_, default, _)| *default);
+        let default =
+            KEYS.iter().find(|(known, ..)| *known == name).map(|(_, default, _)| *default);
         parse(default.unwrap_or_default()).ok()
     }
 
@@ -347,8 +384,9 @@ impl Reader<'_, '_> {
 
 fn from_file(file: &str) -> Result<Secret<Vec<u8>>, Problem> {
     let hint = "name a file that holds the secret and nothing else";
-    let mut bytes = std::fs::read(Path::new(file))
-        .map_err(|error| Problem::new(format!("the file `{file}` cannot be read: {error}"), hint))?;
+    let mut bytes = std::fs::read(Path::new(file)).map_err(|error| {
+        Problem::new(format!("the file `{file}` cannot be read: {error}"), hint)
+    })?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -388,14 +426,15 @@ pub(super) fn parse_address(text: &str) -> Result<Address, Problem> {
     if target.contains('#') {
         return Err(wrong("`forward` has a fragment (`#`)".to_owned()));
     }
-    let origin = origin::parse(origin)
-        .map_err(|problem| wrong(format!("`forward` {}", problem.message)))?;
+    let origin =
+        origin::parse(origin).map_err(|problem| wrong(format!("`forward` {}", problem.message)))?;
     let target = match target.chars().next() {
         None => "/".to_owned(),
         Some('?') => format!("/{target}"),
         Some(_) => target.to_owned(),
     };
-    let target = target.parse().map_err(|_| wrong("`forward` has a path that is none".to_owned()))?;
+    let target =
+        target.parse().map_err(|_| wrong("`forward` has a path that is none".to_owned()))?;
     Ok(Address { origin, target, written: text.to_owned() })
 }
 
@@ -433,15 +472,18 @@ impl super::Settings {
             let taken = [("listen", self.listen), ("admin", self.admin)];
             for (name, _) in taken.iter().filter(|(_, own)| *own == address && own.port() != 0) {
                 let message = format!("`webhook_listen` is the same address as `{name}`");
-                let hint = "give deliveries a port of their own, or leave it out: `listen` takes them too";
+                let hint =
+                    "give deliveries a port of their own, or leave it out: `listen` takes them too";
                 mistakes.push(Mistake::new(source_of("webhook_listen"), message).hint(hint));
             }
         }
         let own = [Some(self.listen), self.webhook_listen];
         for webhook in &self.webhooks {
             let origin = &webhook.forward.origin;
-            let reaches = |address: &std::net::SocketAddr| address.port() != 0 && origin.reaches(*address);
-            if own.iter().flatten().any(reaches) || self.webhook_public_url.as_ref() == Some(origin) {
+            let reaches =
+                |address: &std::net::SocketAddr| address.port() != 0 && origin.reaches(*address);
+            if own.iter().flatten().any(reaches) || self.webhook_public_url.as_ref() == Some(origin)
+            {
                 let message = format!("the webhook `{}` forwards to the shim itself", webhook.name);
                 mistakes.push(
                     Mistake::new(source_of("config"), message)

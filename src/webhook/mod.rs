@@ -127,23 +127,25 @@ impl Desk {
                            Check that the secret that the webhook was registered with is the one in the shim's settings.";
             Failure::new(Key::WebhookSignature, message).with("header", webhook.header.as_str())
         })?;
-        let translated = self.translated(receiver, &parts.headers, &body, exchange).await;
+        let (outcome, is_translated) =
+            self.translated(receiver, &parts.headers, &body, exchange).await;
         let arrival = Arrival::of(&parts);
         let headers = outgoing_headers(parts.headers, &arrival, &self.trusted_proxies);
-        let disclosed = translated.as_ref().and_then(|outcome| told(outcome, meters));
+        let disclosed = outcome.as_ref().and_then(|outcome| told(outcome, meters));
+        let translated = outcome.as_ref().filter(|_| is_translated);
         let outgoing = Outgoing {
             headers,
-            body: translated.as_ref().map_or(body, |outcome| outcome.response.body.to_bytes()),
-            is_translated: translated.is_some(),
+            body: translated.map_or(body, |outcome| outcome.response.body.to_bytes()),
+            is_translated,
             form,
             disclosed: disclosed.clone().filter(|_| self.shim_headers),
         };
         let mut response = receiver.forward(outgoing).await?;
-        let ending = if translated.is_some() { Ending::Translated } else { Ending::Passed };
+        let ending = if is_translated { Ending::Translated } else { Ending::Passed };
         let account = Account { ending, meters: Some(meters.clone()), ..Account::default() };
         response.body_mut().set_account(account);
         response.body_mut().set_pass(pass);
-        let calls = translated.as_ref().map_or(0, |outcome| outcome.upstream_calls);
+        let calls = outcome.as_ref().map_or(0, |outcome| outcome.upstream_calls);
         self.note(response.headers_mut(), Some((calls, disclosed)));
         Ok(response)
     }
@@ -169,30 +171,34 @@ impl Desk {
         tokio::time::timeout(self.request_timeout, read).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// The event as legacy has it; none where the body goes on byte for byte.
+    /// The event as legacy has it, if anything was to be done, and whether that changed the body:
+    /// if not, it goes on byte for byte.
     async fn translated(
         &self,
         receiver: &Receiver,
         headers: &HeaderMap,
         body: &Bytes,
         exchange: &Exchange<UpstreamClient>,
-    ) -> Option<Outcome> {
+    ) -> (Option<Outcome>, bool) {
         let encodings = headers.get_all(CONTENT_ENCODING);
         let event = match decode_body(encodings, body.clone(), self.max_body).await {
             Ok(event) => event,
             Err(error) => {
                 tracing::warn!(?error, "a delivery cannot be decoded and goes on as it came");
-                return None;
+                return (None, false);
             }
         };
         let deadline = Instant::now() + receiver.webhook.logs_timeout;
         let envelope = Envelope { headers: receiver.log_headers(), deadline };
-        let outcome = exchange.deliver(&event, &envelope).await?;
+        let Some(outcome) = exchange.deliver(&event, &envelope).await else {
+            return (None, false);
+        };
         if let Some(failure) = &outcome.failure {
             failure.log();
-            return None;
+            return (None, false);
         }
-        Some(outcome)
+        let is_translated = outcome.response.body.to_bytes() != event;
+        (Some(outcome), is_translated)
     }
 
     /// Says in an answer what was done.

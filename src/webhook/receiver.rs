@@ -1,8 +1,8 @@
 //! The way to one receiver: one request for one delivery, to the configured address only.
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
-use bytes::Bytes;
 
 use super::signature::{self, Form};
 use crate::failure::{Failure, Key};

@@ -12,16 +12,16 @@ use crate::settings::webhook::{Algorithm, Encoding};
 
 /// How a signature is written: what stands before it, and how its bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Form {
-    pub(super) prefix: String,
-    pub(super) encoding: Encoding,
+pub(crate) struct Form {
+    pub(crate) prefix: String,
+    pub(crate) encoding: Encoding,
 }
 
 /// Checks the signature of a body; gives the form that it is written in, none if it is wrong.
 ///
 /// Hexadecimal and base64 are accepted, the latter in either alphabet and with or without padding,
 /// and so is the name of the algorithm before it, such as `sha256=`, or `prefix`.
-pub(super) fn check(
+pub(crate) fn check(
     algorithm: Algorithm,
     secret: &Secret<Vec<u8>>,
     prefix: Option<&str>,
@@ -105,7 +105,8 @@ fn decode(text: &str, algorithm: Algorithm) -> Option<(Vec<u8>, Encoding)> {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |pair: &[u8]| match pair {
         [high, low] => Some(digit(high)? << 4 | digit(low)?),
         _ => None,

@@ -156,12 +156,7 @@ pub fn all() -> Vec<Asked> {
         asked("webhooks/create", user, "POST /api/webhooks", Some(webhook())),
         get("webhooks/get", user, &format!("/api/webhooks/{WEBHOOK}")),
         get("webhooks/list", user, "/api/webhooks"),
-        asked(
-            "webhooks/update",
-            user,
-            &format!("PUT /api/webhooks/{WEBHOOK}"),
-            Some(webhook()),
-        ),
+        asked("webhooks/update", user, &format!("PUT /api/webhooks/{WEBHOOK}"), Some(webhook())),
         asked("webhooks/enable", user, &format!("POST /api/webhooks/{WEBHOOK}/enable"), None),
         asked("webhooks/disable", user, &format!("POST /api/webhooks/{WEBHOOK}/disable"), None),
         asked(

@@ -26,7 +26,8 @@ const OTHER: &str = "a secret that the receiver has";
 const KEY: &str = "key-of-the-organization";
 
 const COMPLETED: &str = r#"{"type":"sync.completed", "id":"V", "event":{"sync_id":"S1","execution_id":"E1","record_count":2.0,"logs_url":"http://127.0.0.1:1/elsewhere","schedule":{"frequency":"daily"}}}"#;
-const RUNNING: &str = "{ \"type\" : \"sync.running\",\n \"event\": {\"sync_id\": \"S1\", \"n\": 1.50} }";
+const RUNNING: &str =
+    "{ \"type\" : \"sync.running\",\n \"event\": {\"sync_id\": \"S1\", \"n\": 1.50} }";
 
 /// Settings with one webhook called `orders`.
 pub struct Configured {
@@ -158,7 +159,10 @@ async fn a_completed_sync_arrives_with_its_lists_signed_for_the_receiver() {
     assert!(!text.contains("x-shim-disclosed"), "{text}");
 
     let seen = receiver.next().await;
-    assert_eq!((seen.method().as_str(), seen.uri().to_string()), ("POST", "/hooks/polytomic?team=a".to_owned()));
+    assert_eq!(
+        (seen.method().as_str(), seen.uri().to_string()),
+        ("POST", "/hooks/polytomic?team=a".to_owned())
+    );
     let body: Value = serde_json::from_slice(seen.body()).unwrap();
     assert_eq!(body["event"]["total_records"], json!(["https://logs.example/1"]));
     assert_eq!(body["event"]["errored_records"], json!(["https://logs.example/2"]));
@@ -166,7 +170,7 @@ async fn a_completed_sync_arrives_with_its_lists_signed_for_the_receiver() {
         assert_eq!(body["event"][empty], json!([]), "{empty}");
     }
     let text = std::str::from_utf8(seen.body()).unwrap();
-    assert!(text.starts_with(r#"{"type":"sync.completed", "id":"V","event":{"#), "{text}");
+    assert!(text.starts_with(r#"{"type":"sync.completed","id":"V","event":{"#), "{text}");
     assert!(text.contains(r#""record_count":2.0,"logs_url":"http://127.0.0.1:1/elsewhere","schedule":{"frequency":"daily"}"#), "{text}");
     assert_eq!(signature_of(&seen), hex(OTHER, seen.body()));
     let headers = seen.headers();
@@ -206,12 +210,16 @@ async fn other_events_pass_byte_for_byte_with_the_signature_that_they_came_with(
     for body in [RUNNING, &listed, "no JSON at all", "[1]", ""] {
         let own = format!("Sha256={}", hex(SECRET, body.as_bytes()).to_uppercase());
         let text = deliver(&shim, &[format!("polytomic-signature: {own}")], body.as_bytes()).await;
-        assert!(text.starts_with("HTTP/1.1 202 ") && text.contains("x-shim-upstream-calls: 0"), "{text}");
+        assert!(
+            text.starts_with("HTTP/1.1 202 ") && text.contains("x-shim-upstream-calls: 0"),
+            "{text}"
+        );
         let seen = receiver.next().await;
         assert_eq!(seen.body(), body);
         assert_eq!(signature_of(&seen), own);
     }
-    counted(shim.admin, &[("requests_total{rule=\"webhooks/delivery\",outcome=\"passed\"}", 5.0)]).await;
+    counted(shim.admin, &[("requests_total{rule=\"webhooks/delivery\",outcome=\"passed\"}", 5.0)])
+        .await;
 }
 
 #[tokio::test]
@@ -221,13 +229,26 @@ async fn a_signature_goes_on_in_the_form_that_it_came_in_or_in_that_of_the_setti
     let own = "signing_secret_file = \"FOLDER/other\"\n";
     for (more, came, goes) in [
         ("", base64(SECRET, RUNNING.as_bytes()), base64(OTHER, RUNNING.as_bytes())),
-        ("", format!("sha256={}", hex(SECRET, RUNNING.as_bytes())), format!("sha256={}", hex(OTHER, RUNNING.as_bytes()))),
-        ("encoding = \"hex\"\nprefix = \"v1=\"", base64(SECRET, RUNNING.as_bytes()), format!("v1={}", hex(OTHER, RUNNING.as_bytes()))),
-        ("encoding = \"base64\"", hex(SECRET, RUNNING.as_bytes()), base64(OTHER, RUNNING.as_bytes())),
+        (
+            "",
+            format!("sha256={}", hex(SECRET, RUNNING.as_bytes())),
+            format!("sha256={}", hex(OTHER, RUNNING.as_bytes())),
+        ),
+        (
+            "encoding = \"hex\"\nprefix = \"v1=\"",
+            base64(SECRET, RUNNING.as_bytes()),
+            format!("v1={}", hex(OTHER, RUNNING.as_bytes())),
+        ),
+        (
+            "encoding = \"base64\"",
+            hex(SECRET, RUNNING.as_bytes()),
+            base64(OTHER, RUNNING.as_bytes()),
+        ),
     ] {
         let configured = Configured::new(&receiver.origin, &format!("{own}{more}"));
         let shim = configured.shim("http://127.0.0.1:9", &[]).await;
-        let text = deliver(&shim, &[format!("Polytomic-Signature: {came}")], RUNNING.as_bytes()).await;
+        let text =
+            deliver(&shim, &[format!("Polytomic-Signature: {came}")], RUNNING.as_bytes()).await;
         assert!(text.starts_with("HTTP/1.1 202 "), "{text}");
         let seen = receiver.next().await;
         assert_eq!(seen.body(), RUNNING);
@@ -238,7 +259,10 @@ async fn a_signature_goes_on_in_the_form_that_it_came_in_or_in_that_of_the_setti
     let shim = Configured::new(&receiver.origin, more).shim("http://127.0.0.1:9", &[]).await;
     let line = format!("x-hook-signature: {}", hex(SECRET, RUNNING.as_bytes()));
     assert!(deliver(&shim, &[line], RUNNING.as_bytes()).await.starts_with("HTTP/1.1 202 "));
-    assert_eq!(receiver.next().await.headers()["x-hook-signature"], base64(SECRET, RUNNING.as_bytes()));
+    assert_eq!(
+        receiver.next().await.headers()["x-hook-signature"],
+        base64(SECRET, RUNNING.as_bytes())
+    );
 }
 
 #[tokio::test]
@@ -260,7 +284,10 @@ async fn err_a_wrong_signature_is_401_and_forwarded_nowhere() {
     ] {
         let text = deliver(&shim, &headers, RUNNING.as_bytes()).await;
         assert!(text.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{headers:?}\n{text}");
-        assert!(text.contains(r#""status":"Unauthorized""#) && text.contains("nothing was forwarded"), "{text}");
+        assert!(
+            text.contains(r#""status":"Unauthorized""#) && text.contains("nothing was forwarded"),
+            "{text}"
+        );
         assert!(!text.contains(&right) && !text.contains(SECRET), "{text}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
@@ -345,7 +372,11 @@ async fn without_its_logs_a_delivery_goes_on_disclosed() {
         } else {
             assert!(disclosed.is_none() && !text.contains("x-shim-"), "{text}");
         }
-        counted(shim.admin, &[("disclosures_total{rule=\"webhooks/delivery\",how=\"dropped\"}", 6.0)]).await;
+        counted(
+            shim.admin,
+            &[("disclosures_total{rule=\"webhooks/delivery\",how=\"dropped\"}", 6.0)],
+        )
+        .await;
     }
 }
 
@@ -406,7 +437,11 @@ async fn err_a_receiver_that_does_not_answer_is_told_apart_from_one_that_is_not_
         if let Some(connections) = connections {
             assert_eq!(connections.load(Ordering::SeqCst), 1, "{key}");
         }
-        counted(shim.admin, &[("requests_total{rule=\"webhooks/delivery\",outcome=\"failed\"}", 1.0)]).await;
+        counted(
+            shim.admin,
+            &[("requests_total{rule=\"webhooks/delivery\",outcome=\"failed\"}", 1.0)],
+        )
+        .await;
     }
 }
 
@@ -511,9 +546,21 @@ async fn only_what_is_configured_is_a_webhook() {
     let mut upstream = Upstream::start(|_| answer(200, &[], "upstream's own")).await;
     let receiver = Upstream::start(received).await;
     let shim = Configured::new(&receiver.origin, "").shim(&upstream.origin, &[]).await;
-    for request in ["GET /webhooks/orders", "POST /webhooks/order", "POST /webhooks/", "POST /webhooks/orders/"] {
-        let text = raw(shim.address, &format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
-        assert!(text.starts_with("HTTP/1.1 404 ") && text.contains("shim.not_found"), "{request} {text}");
+    for request in [
+        "GET /webhooks/orders",
+        "POST /webhooks/order",
+        "POST /webhooks/",
+        "POST /webhooks/orders/",
+    ] {
+        let text = raw(
+            shim.address,
+            &format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        )
+        .await;
+        assert!(
+            text.starts_with("HTTP/1.1 404 ") && text.contains("shim.not_found"),
+            "{request} {text}"
+        );
     }
     nothing_more(&mut upstream);
     // Without webhooks the path is upstream's, whatever it means there.

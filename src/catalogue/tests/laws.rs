@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::disclosure::Report;
 use crate::json::{Object, Text, parse};
 use crate::lens::{
-    Alias, BulkResync, BulkSchemas, Fixed, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn,
-    Registration, WebhookEndpoint,
+    Alias, BulkResync, BulkSchemas, Fixed, Lens, ModelSyncFields, ModelSyncView,
+    OrganizationSignOn, Registration, WebhookEndpoint,
 };
 use crate::rules::{Options, Rule, Rules};
 use crate::secret::Secret;
@@ -64,7 +64,18 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i32>().prop_map(Value::from),
-        prop::sample::select(vec!["", "a", "append", "multi", "none", "https://receiver.example/b", "https://shim.example/webhooks/two", "y", "z"]).prop_map(Value::from),
+        prop::sample::select(vec![
+            "",
+            "a",
+            "append",
+            "multi",
+            "none",
+            "https://receiver.example/b",
+            "https://shim.example/webhooks/two",
+            "y",
+            "z"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(5, 60, 6, |inner| {
         let key = prop::sample::select(KEYS.to_vec()).prop_map(str::to_owned);
@@ -124,13 +135,14 @@ const KEYS: &[&str] = &[
 fn webhook_endpoint() -> WebhookEndpoint {
     let all = [("one", "a", "x", "x"), ("two", "b", "y", "z"), ("three", "b", "z", "y")];
     let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
-    let registration = |(name, receiver, own, receiver_secret): (&str, &str, &str, &str)| Registration {
-        name: name.to_owned(),
-        receiver: format!("https://receiver.example/{receiver}").parse().unwrap(),
-        endpoint: format!("https://shim.example/webhooks/{name}"),
-        secret: secret(own),
-        receiver_secret: secret(receiver_secret),
-    };
+    let registration =
+        |(name, receiver, own, receiver_secret): (&str, &str, &str, &str)| Registration {
+            name: name.to_owned(),
+            receiver: format!("https://receiver.example/{receiver}").parse().unwrap(),
+            endpoint: format!("https://shim.example/webhooks/{name}"),
+            secret: secret(own),
+            receiver_secret: secret(receiver_secret),
+        };
     WebhookEndpoint { registrations: all.map(registration).into() }
 }
 
