@@ -9,6 +9,7 @@ mod compile_lens;
 pub mod document;
 mod finding;
 mod load;
+mod options;
 pub mod path;
 pub mod template;
 #[cfg(test)]
@@ -21,8 +22,9 @@ use http::Method;
 
 pub use finding::Finding;
 pub(crate) use finding::nearest;
+pub use options::{Need, Options};
 
-use crate::lens::{Lens, Registration};
+use crate::lens::Lens;
 use path::Path;
 use template::{Bindings, Template};
 
@@ -118,25 +120,6 @@ impl CallerKind {
     /// The kind with a name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::User, Self::Organization, Self::Partner].into_iter().find(|kind| kind.text() == text)
-    }
-}
-
-/// A setting that rules may need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// `webhook_public_url`, and a webhook to register there.
-    WebhookPublicUrl,
-}
-
-impl Need {
-    /// Every setting that rules may need.
-    pub const ALL: [Self; 1] = [Self::WebhookPublicUrl];
-
-    /// The name in rule files, which is the setting's.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::WebhookPublicUrl => "webhook_public_url",
-        }
     }
 }
 
@@ -257,32 +240,6 @@ pub struct Pages {
     pub token: String,
     /// The query parameter and the value for the size of a page.
     pub size: (String, u32),
-}
-
-/// What a deployment may decide about rules.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Whether an organization may lose its OIDC client because a legacy body leaves it out.
-    pub allow_oidc_loss: bool,
-    /// The receivers of webhooks in whose place the shim is registered.
-    pub registrations: Arc<[Registration]>,
-}
-
-impl Options {
-    fn meet(&self, need: Need) -> bool {
-        match need {
-            Need::WebhookPublicUrl => !self.registrations.is_empty(),
-        }
-    }
-}
-
-impl From<&crate::settings::Settings> for Options {
-    fn from(settings: &crate::settings::Settings) -> Self {
-        Self {
-            allow_oidc_loss: settings.allow_oidc_loss,
-            registrations: Registration::all(settings),
-        }
-    }
 }
 
 impl Rules {
