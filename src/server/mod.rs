@@ -9,6 +9,7 @@ mod signals;
 mod tls;
 mod watched;
 mod webhooks;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub use webhooks::WebhookListener;
 
 use self::connection::Client;
 use self::shed::Shedder;
-use self::webhooks::ForDeliveries;
+use self::webhooks::{Entrance, ForDeliveries};
+use self::workers::Workers;
 use crate::admin::{self, Status};
 use crate::failure::Failure;
 use crate::passthrough::{Body, respond};
@@ -140,31 +142,35 @@ pub async fn serve<H: Handler>(
     let stack = Arc::new(stack);
     let for_deliveries = Arc::new(ForDeliveries(stack.clone()));
     let (going_away, told) = watch::channel(());
+    let workers = match Workers::start(live.now().threads) {
+        Ok(workers) => workers,
+        Err(error) => {
+            tracing::error!(%error, "no thread can be started");
+            return Ending::Interrupted;
+        }
+    };
     let mut connections = JoinSet::new();
     let shedder = Shedder::default();
     loop {
         tokio::select! {
-            accepted = listeners.proxy.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= live.now().max_connections => {
+            accepted = webhooks::accept(&listeners.proxy, listeners.webhooks.as_ref()) => match accepted {
+                Ok((_, stream, _)) if connections.len() >= live.now().max_connections => {
                     shedder.shed(stream, &metrics, live.tls().is_none());
                 }
-                Ok((stream, peer)) => {
-                    let (settings, tls) = (live.settings(), live.tls());
-                    let client = Client { stream, peer, settings, tls };
-                    let metrics = metrics.clone();
-                    connections.spawn(client.serve(stack.clone(), metrics, told.clone()));
-                }
-                Err(error) => refused(&error).await,
-            },
-            accepted = webhooks::accept(listeners.webhooks.as_ref()) => match accepted {
-                Ok((stream, _)) if connections.len() >= live.now().max_connections => {
-                    shedder.shed(stream, &metrics, live.tls().is_none());
-                }
-                Ok((stream, peer)) => {
+                Ok((entrance, stream, peer)) => {
+                    // The thread that serves it waits for it with means of its own.
+                    let Ok(stream) = stream.into_std() else { continue };
                     let (settings, tls) = (live.settings(), live.tls());
                     let client = Client { stream, peer, settings, tls };
                     let (metrics, told) = (metrics.clone(), told.clone());
-                    connections.spawn(client.serve(for_deliveries.clone(), metrics, told));
+                    match entrance {
+                        Entrance::Clients => workers
+                            .spawn(&mut connections, client.serve(stack.clone(), metrics, told)),
+                        Entrance::Deliveries => workers.spawn(
+                            &mut connections,
+                            client.serve(for_deliveries.clone(), metrics, told),
+                        ),
+                    }
                 }
                 Err(error) => refused(&error).await,
             },

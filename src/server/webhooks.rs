@@ -31,12 +31,28 @@ impl<H: Handler> Handler for ForDeliveries<H> {
     }
 }
 
-/// The next connection; never, where there is no such listener.
+/// By which listener a connection came.
+pub(super) enum Entrance {
+    /// The one for clients.
+    Clients,
+    /// The one for deliveries alone.
+    Deliveries,
+}
+
+/// The next connection, of clients or by the listener for deliveries, if there is one.
 pub(super) async fn accept(
-    listener: Option<&TcpListener>,
-) -> std::io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
-    }
+    clients: &TcpListener,
+    deliveries: Option<&TcpListener>,
+) -> std::io::Result<(Entrance, TcpStream, SocketAddr)> {
+    let deliver = async {
+        match deliveries {
+            Some(listener) => listener.accept().await,
+            None => std::future::pending().await,
+        }
+    };
+    let (entrance, accepted) = tokio::select! {
+        accepted = clients.accept() => (Entrance::Clients, accepted),
+        accepted = deliver => (Entrance::Deliveries, accepted),
+    };
+    accepted.map(|(stream, peer)| (entrance, stream, peer))
 }

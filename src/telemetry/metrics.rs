@@ -40,12 +40,19 @@ pub enum Limit {
     Waiting,
     /// Too many webhook deliveries at once (`max_deliveries`).
     Deliveries,
+    /// Too many of one caller do (`caller_max_waiting`).
+    CallerWaiting,
 }
 
 impl Limit {
     /// Every limit, in the order of their numbers.
-    pub const ALL: [Self; 4] =
-        [Self::Connections, Self::Translations, Self::Waiting, Self::Deliveries];
+    pub const ALL: [Self; 5] = [
+        Self::Connections,
+        Self::Translations,
+        Self::Waiting,
+        Self::Deliveries,
+        Self::CallerWaiting,
+    ];
 
     /// The value of the label.
     pub const fn text(self) -> &'static str {
@@ -54,6 +61,7 @@ impl Limit {
             Self::Translations => "translations",
             Self::Waiting => "waiting",
             Self::Deliveries => "deliveries",
+            Self::CallerWaiting => "caller_waiting",
         }
     }
 }
