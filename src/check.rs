@@ -18,7 +18,13 @@ pub fn run(settings: &Settings) -> Result<String, String> {
         .as_ref()
         .map_or_else(|| "built in".to_owned(), |folder| folder.display().to_string());
     let count = rules.iter().count();
-    Ok(format!("settings: good (upstream {})\nrules: {count} good ({source})", settings.upstream))
+    let mut text =
+        format!("settings: good (upstream {})\nrules: {count} good ({source})", settings.upstream);
+    for webhook in &settings.webhooks {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\nwebhook {}: forwards to {}", webhook.name, webhook.forward.origin);
+    }
+    Ok(text)
 }
 
 /// What is wrong with the rules, where the settings are wrong already: a person wants to hear of

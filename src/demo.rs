@@ -1,8 +1,11 @@
 //! `polytomic-shim demo` and `polytomic-shim emulator`: an upstream in the same process, and lines
 //! to try it with.
 
+pub mod receiver;
+
 use std::net::SocketAddr;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -12,6 +15,7 @@ use crate::emulator::seed::{
 };
 use crate::emulator::{self, Emulator};
 use crate::settings::Origin;
+use receiver::Receiver;
 
 /// A running emulator; ends when it is dropped.
 pub struct Upstream {
@@ -49,8 +53,14 @@ impl Upstream {
 }
 
 /// What to try, for people: every printed block can be pasted into a shell as it is.
-pub fn instructions(shim: SocketAddr, emulator: SocketAddr) -> String {
+pub fn instructions(
+    shim: SocketAddr,
+    emulator: SocketAddr,
+    receiver: Receiver,
+    delivery: &Value,
+) -> String {
     let keys = keys();
+    let webhook = receiver::instructions(shim, receiver, delivery);
     format!(
         r#"A legacy (2024-02-08) API, answered by a 2025-09-18 one, both in this process.
 
@@ -79,6 +89,7 @@ An execution under way, canceled by a PUT that 2025-09-18 does not have:
 
   curl -s -X PUT http://{shim}/api/syncs/{RUNNING_SYNC}/executions/{RUNNING_EXECUTION} -H 'Authorization: Bearer demo-a-user' -H 'Content-Type: application/json' -d '{{"status": "canceled"}}'
 
+{webhook}
 Try it with the Python SDK of the legacy API, unmodified:
 
   python3 -m venv polytomic-demo && polytomic-demo/bin/pip install -q polytomic==1.18.0
@@ -103,7 +114,7 @@ const client = new PolytomicClient({{ environment: "http://{shim}", token: "demo
 }})();
 '
 
-Ctrl-C ends both.
+Ctrl-C ends all of them.
 "#
     )
 }

@@ -365,7 +365,10 @@ mod tests {
     #[tokio::test]
     async fn every_rule_explains_itself() {
         let rules = Rules::embedded().unwrap();
-        let settings = Settings::load(Vec::new(), std::iter::empty()).unwrap();
+        let mut settings = Settings::load(Vec::new(), std::iter::empty()).unwrap();
+        let receiver = "https://receiver.example/".parse().unwrap();
+        settings.webhooks = vec![crate::settings::Webhook::new("orders", receiver, "secret")];
+        settings.webhook_public_url = Some("https://shim.example".parse().unwrap());
         for rule in rules.iter() {
             let path = rule.path.source().replace(['{', '}'], "");
             let body = rule.reads_body().then(|| Bytes::from_static(br#"{"status":"canceled","email":"EMAIL","child_organization_id":"C","schedule":{"frequency":"daily"}}"#));

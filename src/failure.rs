@@ -63,6 +63,8 @@ keys! {
     StatusUnsupported 400 Caller "shim.status_unsupported";
     /// The credential is missing, or its organization id is not an id.
     Unauthorized 401 Caller "shim.unauthorized";
+    /// A webhook delivery has no signature, or one that is not its body's.
+    WebhookSignature 401 Caller "shim.webhook_signature";
     /// The resource does not exist for this caller.
     NotFound 404 Caller "shim.not_found";
     /// The caller took too long to send its request.
@@ -83,6 +85,8 @@ keys! {
     EmailFixed 422 Caller "shim.email_fixed";
     /// The update would remove the organization's OIDC client, which cannot be read back.
     OidcWouldBeLost 422 Caller "shim.oidc_would_be_lost";
+    /// A webhook of the shim is registered with a secret that is not the one in its settings.
+    WebhookSecret 422 Caller "shim.webhook_secret";
     /// Headers and address of the request are larger than the configured limit.
     HeadersTooLarge 431 Caller "shim.headers_too_large";
     /// The shim has a defect; the request id is in its log.
@@ -97,6 +101,10 @@ keys! {
     UpstreamTooLarge 502 Upstream "shim.upstream_too_large";
     /// Upstream's list repeats a page token.
     UpstreamPaging 502 Upstream "shim.upstream_paging";
+    /// A webhook's receiver could not be reached.
+    ReceiverUnreachable 502 Upstream "shim.receiver_unreachable";
+    /// A webhook's receiver closed the connection without an answer.
+    ReceiverCut 502 Upstream "shim.receiver_cut";
     /// Upstream's list has more pages than the configured limit.
     TooManyPages 502 Shim "shim.too_many_pages";
     /// The request would take more upstream calls than the configured limit.
@@ -105,6 +113,8 @@ keys! {
     TooManyConnections 503 Shim "shim.too_many_connections";
     /// As many requests are being translated as the configured limit allows.
     TooManyTranslations 503 Shim "shim.too_many_translations";
+    /// As many webhook deliveries are under way as the configured limit allows.
+    TooManyDeliveries 503 Shim "shim.too_many_deliveries";
     /// As many upstream calls wait for their turn as the configured limit allows.
     Overloaded 503 Shim "shim.overloaded";
     /// As many upstream calls of this caller wait for their turn as the configured limit allows.
@@ -113,6 +123,8 @@ keys! {
     ShuttingDown 503 Shim "shim.shutting_down";
     /// Upstream did not answer in time.
     UpstreamTimeout 504 Upstream "shim.upstream_timeout";
+    /// A webhook's receiver did not answer in time.
+    ReceiverTimeout 504 Upstream "shim.receiver_timeout";
     /// The whole request, with all its upstream calls, took longer than the configured deadline.
     DeadlineExceeded 504 Upstream "shim.deadline_exceeded";
 }

@@ -16,6 +16,9 @@
 //!    show or keep ([`disclosure`]).
 //! 4. [`exchange`] sends what the flow asks for, through [`upstream`], within limits and deadline.
 //!
+//! Deliveries of webhooks ([`webhook`]) come the other way: from upstream to a receiver, through the
+//! same machine that completes the list of events.
+//!
 //! # Invariants
 //!
 //! - Translations do no I/O: a flow or lens cannot open a connection. Tests and `explain` drive
@@ -28,6 +31,8 @@
 //! - The shim's own errors take shape in [`reply`] and nowhere else; each has a stable key
 //!   ([`failure::Key`]).
 //! - Nothing that a request contains decides which host it goes to.
+//! - A webhook delivery is forwarded at most once for each request, only with a right signature, and
+//!   acknowledged by nobody but its receiver.
 //! - Credentials are hashed, never kept, formatted or logged.
 //! - [`emulator`] shares no code with [`lens`], [`flow`] and [`rules`]: it is what they are tested
 //!   against. [`contract`] is a third party to both, and [`coverage`] computes from it what the
@@ -62,3 +67,4 @@ pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod upstream;
+pub mod webhook;

@@ -13,6 +13,7 @@ use polytomic_shim::cli::{
     Cli, Command, EmulatorArguments, Flags, HealthcheckArguments, RulesArguments, TableFormat,
     healthcheck, question,
 };
+use polytomic_shim::demo::receiver::Receiver;
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::reload::Reload;
@@ -20,6 +21,7 @@ use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
+use polytomic_shim::webhook::Desk;
 use polytomic_shim::{catalogue, check, demo, explain, telemetry};
 
 fn main() -> ExitCode {
@@ -82,14 +84,20 @@ fn serve(flags: Flags) -> Result<ExitCode, String> {
     })?
 }
 
-/// Serves in front of an emulator of its own.
+/// Serves in front of an emulator of its own, and of a receiver of webhooks.
 fn demo(mut settings: Settings) -> Result<ExitCode, String> {
     block_on(async {
         let log = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
+        let emulator = Emulator::seeded();
+        let delivery = demo::receiver::delivery(&emulator);
+        let upstream = demo::Upstream::start(loopback, emulator).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
-        let instructions = |shim| show(&demo::instructions(shim, upstream.address));
+        let receiver = Receiver::start().await.map_err(text)?;
+        settings.webhooks = vec![receiver.webhook()?];
+        settings.webhook_listen = None;
+        let instructions =
+            |shim| show(&demo::instructions(shim, upstream.address, receiver, &delivery));
         let ending = stages(settings, None, instructions).await;
         log.finish().await;
         ending
@@ -130,6 +138,7 @@ async fn stages(
     status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
     let metrics = status.metrics.clone();
     let translator = Arc::new(Translator::new(client, rules, &settings, metrics));
+    translator.take_deliveries_at(Desk::open(&settings).map_err(text)?);
     if let Some(flags) = flags {
         let hangups = hangup_signals().map_err(text)?;
         let (live, translator, status) = (live.clone(), translator.clone(), status.clone());

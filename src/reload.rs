@@ -12,6 +12,7 @@ use crate::rules::{Options, Rules};
 use crate::server::{Live, Prepared};
 use crate::settings::Settings;
 use crate::upstream::UpstreamClient;
+use crate::webhook::Desk;
 
 /// The flags of the command line, as [`Settings::load`] takes them.
 pub type Given = Vec<(&'static str, OsString)>;
@@ -33,6 +34,7 @@ struct Fresh {
     prepared: Prepared,
     rules: Rules,
     client: Option<UpstreamClient>,
+    desk: Desk,
     kept: Vec<&'static str>,
 }
 
@@ -58,13 +60,14 @@ impl Reload {
     }
 
     fn apply(&self, fresh: Fresh) {
-        let Fresh { prepared, rules, client, kept } = fresh;
+        let Fresh { prepared, rules, client, desk, kept } = fresh;
         for setting in kept {
             tracing::warn!(setting, "changed, and needs a restart to take effect");
         }
         let count = rules.iter().count();
         let client = client.unwrap_or_else(|| self.translator.upstream());
         self.translator.replace(client.clone(), rules, &prepared.settings);
+        self.translator.take_deliveries_at(desk);
         self.status.reachable.watch(prepared.settings.ready_upstream.then_some(client));
         self.live.replace(prepared);
         self.status.metrics.reload(true);
@@ -89,10 +92,11 @@ fn read(flags: Given, before: &Settings) -> Result<Fresh, Vec<String>> {
         true => UpstreamClient::new(&settings).map_err(|error| good(error.to_string())).ok(),
         false => None,
     };
+    let desk = Desk::open(&settings).map_err(|error| good(error.to_string())).ok();
     let prepared = Prepared::new(settings).map_err(|error| good(error.to_string())).ok();
-    match (prepared, rules) {
-        (Some(prepared), Some(rules)) if findings.is_empty() => {
-            Ok(Fresh { prepared, rules, client, kept })
+    match (prepared, rules, desk) {
+        (Some(prepared), Some(rules), Some(desk)) if findings.is_empty() => {
+            Ok(Fresh { prepared, rules, client, desk, kept })
         }
         _ => Err(findings),
     }

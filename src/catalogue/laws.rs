@@ -62,6 +62,13 @@ pub const LAWS: &[Laws] = &[
         lens: "rename",
         proven: &[(GET_PUT, LENS_LAWS, "declared_laws"), (PUT_GET, LENS_LAWS, "declared_laws")],
     },
+    Laws {
+        lens: "webhook_endpoint",
+        proven: &[
+            (GET_PUT, OWN, "webhook_endpoint_get_put"),
+            (PUT_GET, OWN, "webhook_endpoint_put_get"),
+        ],
+    },
     Laws { lens: "wrap", proven: &[(GET_PUT, LENS_LAWS, "declared_laws")] },
 ];
 

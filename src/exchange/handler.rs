@@ -87,6 +87,11 @@ impl Workings {
         self
     }
 
+    /// What translates, and what counts.
+    pub(super) fn parts(&self) -> (&Exchange<UpstreamClient>, &Metrics) {
+        (&self.exchange, &self.metrics)
+    }
+
     /// The way to upstream.
     pub(super) fn upstream(&self) -> &UpstreamClient {
         self.exchange.upstream()

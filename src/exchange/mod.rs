@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -28,6 +29,7 @@ use crate::rules::template::{Bindings, decoded};
 use crate::rules::{CallerKind, Calls, Candidates, CodedFlow, Rule, Rules};
 use crate::telemetry::{Meters, Metrics};
 use crate::upstream::{Envelope, Upstream};
+use crate::webhook;
 
 pub use outcome::Outcome;
 pub use request_path::check as check_path;
@@ -357,6 +359,24 @@ impl<U: Upstream> Exchange<U> {
         let mut outcome = Outcome { response, failure, upstream_calls, report };
         stamp(&mut outcome, Some(&rule));
         outcome
+    }
+
+    /// Completes an event that a webhook delivers, with the credential of `envelope`; without one
+    /// nothing is asked. The outcome's body is the delivery's; none where the event goes on byte
+    /// for byte.
+    pub async fn deliver(&self, event: &Bytes, envelope: &Envelope) -> Option<Outcome> {
+        let may_read = envelope.headers.contains_key(AUTHORIZATION);
+        let mut flow = flow::deliver(event, may_read)?;
+        let fingerprint = self.salt.of(&envelope.headers);
+        let session = self.session(envelope, fingerprint, self.metrics.rule(webhook::RULE));
+        let patience = Patience::WaitsAsTold;
+        let result = drive(flow.as_mut(), &session, self.bounds.concurrency, patience).await;
+        let (response, failure) = match result {
+            Ok(response) => (response, None),
+            Err(failure) => (reply(&failure), Some(failure)),
+        };
+        let report = flow.report().clone();
+        Some(Outcome { response, failure, upstream_calls: session.calls(), report })
     }
 
     fn session<'s>(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -13,10 +13,12 @@ use crate::server::Handler;
 use crate::settings::Settings;
 use crate::telemetry::Metrics;
 use crate::upstream::UpstreamClient;
+use crate::webhook::{Desk, may_be_delivery};
 
-/// Answers legacy requests, and passes everything else through.
+/// Answers legacy requests, takes webhook deliveries, and passes everything else through.
 pub struct Translator {
     workings: ArcSwap<Workings>,
+    webhooks: ArcSwapOption<Desk>,
     metrics: Arc<Metrics>,
 }
 
@@ -29,7 +31,17 @@ impl Translator {
         metrics: Arc<Metrics>,
     ) -> Self {
         let workings = Workings::new(client, rules, settings, metrics.clone());
-        Self { workings: ArcSwap::from_pointee(workings), metrics }
+        let webhooks = ArcSwapOption::empty();
+        Self { workings: ArcSwap::from_pointee(workings), webhooks, metrics }
+    }
+
+    /// Takes webhook deliveries at this desk from now on; those under way stay at theirs.
+    pub fn take_deliveries_at(&self, desk: Desk) {
+        let desk = match self.webhooks.load_full() {
+            Some(earlier) => desk.after(&earlier),
+            None => desk,
+        };
+        self.webhooks.store(Some(Arc::new(desk)));
     }
 
     /// Works by other rules and settings from now on; requests under way keep theirs. What is
@@ -47,6 +59,14 @@ impl Translator {
 
 impl Handler for Translator {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
-        self.workings.load_full().handle(request).await
+        let workings = self.workings.load_full();
+        if may_be_delivery(&request)
+            && let Some(desk) = self.webhooks.load_full()
+            && desk.takes(&request)
+        {
+            let (exchange, metrics) = workings.parts();
+            return desk.deliver(request, exchange, metrics).await;
+        }
+        workings.handle(request).await
     }
 }

@@ -3,13 +3,16 @@
 //! A flow asks for upstream requests and is handed the answers, one at a time, in whatever order
 //! they come. `exchange` does all sending; tests and `explain` drive the same machines with
 //! answers of their own. The set is closed: `single` (send; read first, then send; answer from
-//! a follow-up read), `collect` (walk a list; complete each item by a read), and two that are
-//! written for one rule each, `target_metadata` and `event_logs`.
+//! a follow-up read), `collect` (walk a list; complete each item by a read), two that are written
+//! for one rule each, `target_metadata` and `event_logs`, and `event_delivery`, which does for one
+//! delivered event what `event_logs` does for a list.
 
 mod answer;
 mod collect;
+mod event_delivery;
 mod event_logs;
 mod reads;
+mod record_logs;
 mod single;
 mod target_metadata;
 
@@ -114,6 +117,14 @@ pub fn begin(job: Job) -> Box<dyn Flow> {
         }
         Calls::Coded(CodedFlow::EventLogs) => Box::new(event_logs::EventLogsFlow::new(job)),
     }
+}
+
+/// The flow of an event that a webhook delivers, given as the body of the delivery; none where the
+/// body goes on byte for byte. Unless it `may_read`, an event that lacks its record logs stays
+/// without them, disclosed.
+pub fn deliver(body: &bytes::Bytes, may_read: bool) -> Option<Box<dyn Flow>> {
+    let flow = event_delivery::EventDeliveryFlow::new(body, may_read)?;
+    Some(Box::new(flow))
 }
 
 /// A defect of a flow, told as an error instead of a panic.

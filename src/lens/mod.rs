@@ -21,6 +21,7 @@ mod model_sync_fields;
 mod model_sync_view;
 mod organization_sign_on;
 mod read_only;
+mod webhook_endpoint;
 
 use std::fmt::Debug;
 
@@ -34,6 +35,7 @@ pub use model_sync_fields::ModelSyncFields;
 pub use model_sync_view::ModelSyncView;
 pub use organization_sign_on::OrganizationSignOn;
 pub use read_only::ReadOnly;
+pub use webhook_endpoint::{Registration, WebhookEndpoint};
 
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};

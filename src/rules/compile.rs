@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Compiles one rule file.
-pub(super) fn compile(file: &str, source: &str, options: Options) -> Result<Rule, Vec<Finding>> {
+pub(super) fn compile(file: &str, source: &str, options: &Options) -> Result<Rule, Vec<Finding>> {
     let mut findings = Findings::new(file, source);
     let document: Document = match toml::from_str(source) {
         Ok(document) => document,
@@ -72,12 +72,12 @@ fn shape(path: &Template) -> String {
         .fold(path.source().to_owned(), |shape, name| shape.replace(&format!("{{{name}}}"), "{}"))
 }
 
-pub(super) struct Compiler<'f, 's> {
+pub(super) struct Compiler<'f, 's, 'o> {
     pub(super) findings: &'f mut Findings<'s>,
-    pub(super) options: Options,
+    pub(super) options: &'o Options,
 }
 
-impl Compiler<'_, '_> {
+impl Compiler<'_, '_, '_> {
     fn rule(&mut self, file: &str, document: Document) -> Option<Rule> {
         for (name, text) in [("summary", &document.summary), ("why", &document.why)] {
             if text.get_ref().trim().is_empty() {
@@ -112,6 +112,7 @@ impl Compiler<'_, '_> {
         if document.owner_of.is_some() {
             bound.push("owner".to_owned());
         }
+        let needs = document.needs.as_ref().and_then(|needs| self.need(needs));
         let calls = self.calls(&document, &bound, method.as_ref(), path.as_ref());
         let resource = document.response.resource.as_ref();
         let resource = match resource {
@@ -141,6 +142,7 @@ impl Compiler<'_, '_> {
             path: path?,
             except: document.matches.except,
             callers,
+            needs,
             own_organization: document.own_organization.map(Spanned::into_inner),
             owner_of: document.owner_of.map(Spanned::into_inner),
             accept: document

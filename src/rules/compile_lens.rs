@@ -2,19 +2,20 @@
 
 use toml::Spanned;
 
-use super::Options;
 use super::compile::Compiler;
 use super::document::LensDocument;
 use super::finding::nearest;
+use super::{Need, Options};
 use crate::lens::{
     Alias, At, BulkDiscover, BulkResync, BulkSchedule, BulkSchemas, Fixed, HiddenValue, Keep,
-    LeaveOut, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn, ReadOnly, Rename, Wrap,
+    LeaveOut, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn, ReadOnly, Rename,
+    WebhookEndpoint, Wrap,
 };
 
-type MakeLens = fn(Options) -> Box<dyn Lens>;
+type MakeLens = fn(&Options) -> Box<dyn Lens>;
 
 /// The lenses that are written in Rust, by the name that rule files use.
-const CODED: [(&str, MakeLens); 7] = [
+const CODED: [(&str, MakeLens); 8] = [
     ("bulk_schedule", |_| Box::new(BulkSchedule)),
     ("bulk_discover", |_| Box::new(BulkDiscover)),
     ("bulk_resync", |_| Box::new(BulkResync)),
@@ -24,9 +25,23 @@ const CODED: [(&str, MakeLens); 7] = [
     ("organization_sign_on", |options| {
         Box::new(OrganizationSignOn { may_lose_client: options.allow_oidc_loss })
     }),
+    ("webhook_endpoint", |options| {
+        Box::new(WebhookEndpoint { registrations: options.registrations.clone() })
+    }),
 ];
 
-impl Compiler<'_, '_> {
+impl Compiler<'_, '_, '_> {
+    pub(super) fn need(&mut self, needs: &Spanned<String>) -> Option<Need> {
+        let found = Need::ALL.into_iter().find(|need| need.text() == needs.get_ref());
+        if found.is_none() {
+            let known = Need::ALL.map(Need::text).join(", ");
+            let message = format!("no rule can need `{}`", needs.get_ref());
+            let hint = format!("known: {known}");
+            self.findings.add("needs", needs.span(), message, Some(&hint));
+        }
+        found
+    }
+
     pub(super) fn lens(&mut self, lens: Spanned<LensDocument>) -> Option<Box<dyn Lens>> {
         let span = lens.span();
         let lens = lens.into_inner();

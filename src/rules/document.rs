@@ -20,6 +20,8 @@ pub struct Document {
     /// Which requests.
     #[serde(rename = "match")]
     pub matches: MatchDocument,
+    /// The setting without which the rule is for no request.
+    pub needs: Option<Spanned<String>>,
     /// The path parameter that has to be the caller's own organization.
     pub own_organization: Option<Spanned<String>>,
     /// The path parameter with the connection whose owner `{owner}` stands for.

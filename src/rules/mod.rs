@@ -9,6 +9,7 @@ mod compile_lens;
 pub mod document;
 mod finding;
 mod load;
+mod options;
 pub mod path;
 pub mod template;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use http::Method;
 
 pub use finding::Finding;
 pub(crate) use finding::nearest;
+pub use options::{Need, Options};
 
 use crate::lens::Lens;
 use path::Path;
@@ -30,6 +32,8 @@ use template::{Bindings, Template};
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Arc<Rule>>,
+    /// Those that need a setting which is not there: for no request.
+    dormant: Vec<Arc<Rule>>,
 }
 
 /// One compiled rule.
@@ -51,6 +55,8 @@ pub struct Rule {
     pub except: Vec<String>,
     /// The kinds of caller it is for; none means all.
     pub callers: Option<Vec<CallerKind>>,
+    /// The setting without which it is for no request.
+    pub needs: Option<Need>,
     /// The path parameter that has to be the caller's own organization.
     pub own_organization: Option<String>,
     /// The path parameter with the connection whose owner is bound as `owner`.
@@ -236,19 +242,6 @@ pub struct Pages {
     pub size: (String, u32),
 }
 
-/// What a deployment may decide about rules.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Whether an organization may lose its OIDC client because a legacy body leaves it out.
-    pub allow_oidc_loss: bool,
-}
-
-impl From<&crate::settings::Settings> for Options {
-    fn from(settings: &crate::settings::Settings) -> Self {
-        Self { allow_oidc_loss: settings.allow_oidc_loss }
-    }
-}
-
 impl Rules {
     /// The rules that are part of the binary.
     ///
@@ -292,7 +285,7 @@ impl Rules {
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut findings = Vec::new();
         for (file, source) in files {
-            match compile::compile(file, source, options) {
+            match compile::compile(file, source, &options) {
                 Ok(rule) => rules.push(Arc::new(rule)),
                 Err(found) => findings.extend(found),
             }
@@ -306,12 +299,14 @@ impl Rules {
                 .cmp(&left.path.specificity())
                 .then_with(|| left.id.cmp(&right.id))
         });
-        if findings.is_empty() { Ok(Self { rules }) } else { Err(findings) }
+        let is_dormant = |rule: &mut Arc<Rule>| rule.needs.is_some_and(|need| !options.meet(need));
+        let dormant = rules.extract_if(.., is_dormant).collect();
+        if findings.is_empty() { Ok(Self { rules, dormant }) } else { Err(findings) }
     }
 
-    /// Every rule.
+    /// Every rule, those included that need a setting which is not there.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        self.rules.iter()
+        self.rules.iter().chain(&self.dormant)
     }
 
     /// The rules for a request, whoever calls: those of the most particular path that matches.

@@ -8,6 +8,7 @@ mod shed;
 mod signals;
 mod tls;
 mod watched;
+mod webhooks;
 mod workers;
 
 use std::net::SocketAddr;
@@ -26,9 +27,11 @@ pub use live::{Live, Prepared};
 pub(crate) use shed::COME_AGAIN;
 pub use signals::{hangup_signals, stop_signals};
 pub use tls::TlsError;
+pub use webhooks::WebhookListener;
 
 use self::connection::Client;
 use self::shed::Shedder;
+use self::webhooks::{Entrance, ForDeliveries};
 use self::workers::Workers;
 use crate::admin::{self, Status};
 use crate::failure::Failure;
@@ -55,10 +58,11 @@ impl<H: Handler> Handler for Arc<H> {
     }
 }
 
-/// Both listeners, bound and not yet accepting.
+/// All listeners, bound and not yet accepting.
 pub struct Listeners {
     proxy: TcpListener,
     admin: TcpListener,
+    webhooks: Option<TcpListener>,
 }
 
 /// An address that cannot be listened on.
@@ -71,14 +75,18 @@ pub struct BindError {
 }
 
 impl Listeners {
-    /// Binds the addresses `listen` and `admin`.
+    /// Binds the addresses `listen`, `admin`, and `webhook_listen` if there is one.
     pub async fn bind(settings: &Settings) -> Result<Self, BindError> {
         let bind = async |setting, address| {
             let listener = TcpListener::bind(address).await;
             listener.map_err(|source| BindError { setting, address, source })
         };
         let proxy = bind("listen", settings.listen).await?;
-        Ok(Self { proxy, admin: bind("admin", settings.admin).await? })
+        let webhooks = match settings.webhook_listen {
+            Some(address) => Some(bind("webhook_listen", address).await?),
+            None => None,
+        };
+        Ok(Self { proxy, admin: bind("admin", settings.admin).await?, webhooks })
     }
 
     /// Where clients connect, and where the admin listener is: the ports are the real ones, also
@@ -87,11 +95,20 @@ impl Listeners {
         Ok((self.proxy.local_addr()?, self.admin.local_addr()?))
     }
 
+    /// Where webhook deliveries have a listener of their own.
+    pub fn webhook_address(&self) -> Option<SocketAddr> {
+        self.webhooks.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
     /// Writes the first log line, which tells both addresses, whatever the log level.
     pub fn announce(&self, settings: &Settings, roots: Roots) {
         let Ok((listen, admin)) = self.addresses() else { return };
         let (upstream, version) = (&settings.upstream, env!("CARGO_PKG_VERSION"));
         let tls = settings.tls_cert.is_some();
+        if let Some(webhooks) = self.webhook_address() {
+            tracing::info!(target: ALWAYS, %listen, %admin, %webhooks, tls, %upstream, ?roots, version, "listening");
+            return;
+        }
         tracing::info!(target: ALWAYS, %listen, %admin, tls, %upstream, ?roots, version, "listening");
     }
 }
@@ -107,7 +124,7 @@ pub enum Ending {
     Interrupted,
 }
 
-/// Serves both listeners until the first message on `stop`, then lets requests that are under way
+/// Serves all listeners until the first message on `stop`, then lets requests that are under way
 /// finish, for as long as `drain` says or until the next message. Nothing that it has started
 /// outlives it.
 pub async fn serve<H: Handler>(
@@ -123,6 +140,7 @@ pub async fn serve<H: Handler>(
     let last_call = LastCall::default();
     let stack = layers::stack(handler, &live, &metrics, last_call.clone());
     let stack = Arc::new(stack);
+    let for_deliveries = Arc::new(ForDeliveries(stack.clone()));
     let (going_away, told) = watch::channel(());
     let workers = match Workers::start(live.now().threads) {
         Ok(workers) => workers,
@@ -135,18 +153,24 @@ pub async fn serve<H: Handler>(
     let shedder = Shedder::default();
     loop {
         tokio::select! {
-            accepted = listeners.proxy.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= live.now().max_connections => {
+            accepted = webhooks::accept(&listeners.proxy, listeners.webhooks.as_ref()) => match accepted {
+                Ok((_, stream, _)) if connections.len() >= live.now().max_connections => {
                     shedder.shed(stream, &metrics, live.tls().is_none());
                 }
-                Ok((stream, peer)) => {
+                Ok((entrance, stream, peer)) => {
                     // The thread that serves it waits for it with means of its own.
                     let Ok(stream) = stream.into_std() else { continue };
                     let (settings, tls) = (live.settings(), live.tls());
                     let client = Client { stream, peer, settings, tls };
-                    let metrics = metrics.clone();
-                    let serving = client.serve(stack.clone(), metrics, told.clone());
-                    workers.spawn(&mut connections, serving);
+                    let (metrics, told) = (metrics.clone(), told.clone());
+                    match entrance {
+                        Entrance::Clients => workers
+                            .spawn(&mut connections, client.serve(stack.clone(), metrics, told)),
+                        Entrance::Deliveries => workers.spawn(
+                            &mut connections,
+                            client.serve(for_deliveries.clone(), metrics, told),
+                        ),
+                    }
                 }
                 Err(error) => refused(&error).await,
             },
@@ -154,7 +178,7 @@ pub async fn serve<H: Handler>(
             _ = stop.recv() => break,
         }
     }
-    drop(listeners.proxy);
+    drop((listeners.proxy, listeners.webhooks));
     readiness.drain();
     tracing::info!(requests = metrics.in_flight().get(), "draining");
     let _ = going_away.send(());

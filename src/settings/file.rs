@@ -8,17 +8,23 @@ use toml::de::{DeTable, DeValue};
 use super::TABLE;
 use super::mistake::{Mistake, did_you_mean};
 use super::source::{Given, Source, setting};
+use super::webhook::{self, Webhook};
 
 /// Reads the file that `config` names. Values are handed on as text, the way a flag would give
-/// them, so that all sources are parsed by the same code.
-pub(super) fn read(config: &Given, mistakes: &mut Vec<Mistake>) -> Vec<Given> {
+/// them, so that all sources are parsed by the same code. Webhooks, which no other source has, are
+/// parsed here.
+pub(super) fn read(
+    config: &Given,
+    variables: webhook::Variables<'_>,
+    mistakes: &mut Vec<Mistake>,
+) -> (Vec<Given>, Vec<Webhook>) {
     let path = PathBuf::from(&config.text);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) => {
             let message = format!("the file {} cannot be read: {error}", path.display());
             mistakes.push(Mistake::new(config.source.clone(), message));
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
     };
     let at = |offset: usize| Source::File { path: path.clone(), line: line(&text, offset) };
@@ -30,11 +36,15 @@ pub(super) fn read(config: &Given, mistakes: &mut Vec<Mistake>) -> Vec<Given> {
         mistakes.push(Mistake::new(source.clone(), format!("not valid TOML: {}", error.message())));
         broken.push(source);
     }
-    let mut given = Vec::new();
+    let (mut given, mut webhooks) = (Vec::new(), Vec::new());
     for (key, value) in table.get_ref() {
         let source = at(key.span().start);
         // What the parser made of a broken line is a guess.
         if broken.contains(&source) {
+            continue;
+        }
+        if key.get_ref() == webhook::TABLES {
+            webhooks = webhook::read(value, &at, variables, mistakes);
             continue;
         }
         match known(key.get_ref()).and_then(|name| Ok((name, text_of(name, value)?))) {
@@ -44,7 +54,7 @@ pub(super) fn read(config: &Given, mistakes: &mut Vec<Mistake>) -> Vec<Given> {
             }
         }
     }
-    given
+    (given, webhooks)
 }
 
 type Wrong = (String, String);
@@ -53,7 +63,8 @@ fn known(key: &str) -> Result<&'static str, Wrong> {
     if let Some(setting) = TABLE.iter().find(|setting| setting.name == key) {
         return Ok(setting.name);
     }
-    let hint = match did_you_mean(key, TABLE.iter().map(|setting| setting.name)) {
+    let names = TABLE.iter().map(|setting| setting.name).chain([webhook::TABLES]);
+    let hint = match did_you_mean(key, names) {
         Some(close) => format!("did you mean `{close}`?"),
         None => "`polytomic-shim serve --help` lists all settings".to_owned(),
     };

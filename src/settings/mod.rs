@@ -12,6 +12,7 @@ mod origin;
 mod source;
 mod table;
 mod values;
+pub mod webhook;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub use origin::Origin;
 pub use source::Source;
 pub use table::{CONFIG, Setting, markdown};
 pub use values::{CallerKind, LogFormat};
+pub use webhook::Webhook;
 
 use crate::secret::Secret;
 use source::Given;
@@ -36,6 +38,8 @@ table::settings! {
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
     /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
+    /// Address of a listener for webhook deliveries alone. Left out: `listen` takes them too, at `/webhooks/NAME`.
+    webhook_listen: Option<SocketAddr> = "", "ADDRESS:PORT", values::optional_address;
     /// Threads that serve clients: `auto` is one for each core that the process may use.
     threads: usize = "auto", "COUNT", values::threads;
     /// PEM file of the certificate, and those that lead to its authority, by which clients are served over TLS. Goes with `tls_key`.
@@ -78,6 +82,8 @@ table::settings! {
     max_connections: usize = "10000", "COUNT", values::count;
     /// Most requests that are translated at once; further ones are answered with 503. Passthrough has no limit.
     max_translations: usize = "1024", "COUNT", values::count;
+    /// Most webhook deliveries that are under way at once; further ones are answered with 503.
+    max_deliveries: usize = "64", "COUNT", values::count;
     /// Most upstream calls that wait for their turn at once; a request that would begin with one more is answered with 503.
     max_waiting: usize = "4096", "COUNT", values::count;
     /// Most upstream calls of one caller that wait for their turn at once, likewise.
@@ -98,6 +104,8 @@ table::settings! {
     trusted_proxies: Vec<Network> = "", "NETWORKS", network::parse_list;
     /// Origin that clients use, for addresses in answers. Left out: what each request says.
     public_url: Option<Origin> = "", "ORIGIN", origin::parse_optional;
+    /// Origin at which Polytomic reaches the shim. With it, a client that registers the `forward` address of a `[[webhook]]` registers `ORIGIN/webhooks/NAME`, and is shown its own again.
+    webhook_public_url: Option<Origin> = "", "ORIGIN", origin::parse_optional;
     /// Whether answers carry the `X-Shim-*` headers and an `X-Request-Id`.
     shim_headers: bool = "true", "BOOLEAN", values::boolean;
     /// Least severe level that is logged: `error`, `warn`, `info` (a line for each request), `debug` or `trace`.
@@ -129,12 +137,21 @@ impl Settings {
     ) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
         let mut given = source::flags(flags, &mut mistakes);
-        given.extend(source::environment(environment, &mut mistakes));
+        let environment: Vec<(OsString, OsString)> = environment.collect();
+        given.extend(source::environment(environment.iter().cloned(), &mut mistakes));
+        let mut webhooks = Vec::new();
         if let Some(config) = given.iter().find(|value| value.name == CONFIG.name).cloned() {
-            given.extend(file::read(&config, &mut mistakes));
+            let variable = |name: &str| {
+                let found = environment.iter().find(|(own, _)| own == name);
+                found.and_then(|(_, value)| value.to_str().map(str::to_owned))
+            };
+            let (more, found) = file::read(&config, &variable, &mut mistakes);
+            given.extend(more);
+            webhooks = found;
         }
-        let settings = Self::settle(&given, &mut mistakes);
-        if let Some(settings) = &settings {
+        let mut settings = Self::settle(&given, &mut mistakes);
+        if let Some(settings) = &mut settings {
+            settings.webhooks = webhooks;
             settings.contradictions(&given, &mut mistakes);
         }
         match settings {
@@ -146,9 +163,10 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 7] = [
+        const FIXED: [&str; 8] = [
             "listen",
             "admin",
+            "webhook_listen",
             "threads",
             "log_level",
             "log_format",
@@ -159,6 +177,7 @@ impl Settings {
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
         self.admin = before.admin;
+        self.webhook_listen = before.webhook_listen;
         self.threads = before.threads;
         self.log_level = before.log_level;
         self.log_format = before.log_format;
@@ -188,6 +207,7 @@ impl Settings {
                     .hint("give the admin listener a port of its own"),
             );
         }
+        self.webhook_contradictions(&source_of, mistakes);
         if self.listen.port() != 0 && self.upstream.reaches(self.listen) {
             mistakes.push(
                 Mistake::new(

@@ -71,7 +71,11 @@ macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:literal, $value:literal, $parse:path;)+) => {
         /// Everything that can be configured, checked.
         #[derive(Debug, Clone)]
-        pub struct Settings { $($(#[doc = $doc])+ pub $name: $kind,)+ }
+        pub struct Settings {
+            $($(#[doc = $doc])+ pub $name: $kind,)+
+            /// The `[[webhook]]` tables of the file, in their order.
+            pub webhooks: Vec<Webhook>,
+        }
 
         /// How each field of [`Settings`] is documented, in their order.
         pub const TABLE: &[Setting] = &[$(Setting {
@@ -87,12 +91,13 @@ macro_rules! settings {
                 // All fields are parsed before the first missing one ends this, so that no mistake hides another.
                 $(let $name: Option<$kind> =
                     source::settle(given, stringify!($name), $default, $parse, mistakes);)+
-                Some(Self { $($name: $name?,)+ })
+                Some(Self { $($name: $name?,)+ webhooks: Vec::new() })
             }
 
             /// The names of the settings that differ.
             pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-                let all = [$((stringify!($name), self.$name != other.$name),)+];
+                let webhooks = ("webhook", self.webhooks != other.webhooks);
+                let all = [$((stringify!($name), self.$name != other.$name),)+ webhooks];
                 all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
             }
         }

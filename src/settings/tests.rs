@@ -161,3 +161,130 @@ fn origins_are_normalized() {
     let uri = settings.upstream.uri("//evil/x?y".parse().unwrap());
     assert_eq!(uri.to_string(), "https://host:8443//evil/x?y");
 }
+
+fn with_webhook(lines: &str) -> Result<Settings, Mistakes> {
+    let (_file, path) = with_file(&format!("upstream = \"https://host\"\n[[webhook]]\n{lines}"));
+    let variables = [("SHIM_CONFIG", path.as_str()), ("HOOK", "hunter2-hook"), ("EMPTY", "")];
+    load(&[], &variables).map_err(|mistakes| {
+        let Mistakes(mut all) = mistakes;
+        for mistake in &mut all {
+            if let Source::File { path, .. } = &mut mistake.source {
+                *path = "shim.toml".into();
+            }
+        }
+        Mistakes(all)
+    })
+}
+
+const WEBHOOK: &str =
+    "name = \"orders\"\nforward = \"https://receiver.example/x?y\"\nsecret_env = \"HOOK\"\n";
+
+#[test]
+fn webhooks_have_defaults_and_secrets_from_files_or_the_environment() {
+    let settings = with_webhook(WEBHOOK).unwrap();
+    let [webhook] = settings.webhooks.as_slice() else { panic!("{settings:?}") };
+    assert_eq!(
+        webhook,
+        &Webhook::new("orders", "https://receiver.example/x?y".parse().unwrap(), "hunter2-hook")
+    );
+    assert!(!format!("{settings:?}").contains("hunter2"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).to_str().unwrap().to_owned()
+    };
+    let (other, key) = (file("other", " b \r\n"), file("key", "K3Y\n"));
+    let more = format!(
+        "signing_secret_file = \"{other}\"\napi_key_file = \"{key}\"\nalgorithm = \"sha512\"\nencoding = \"base64\"\nprefix = \"sha512=\"\nheader = \"X-Sig\"\ntimeout = \"1s\"\nlogs_timeout = \"2s\"\n"
+    );
+    let settings = with_webhook(&format!("{WEBHOOK}{more}")).unwrap();
+    let webhook = &settings.webhooks[0];
+    assert_eq!(webhook.signing_secret.expose(), b" b ");
+    assert_eq!(webhook.authorization.as_ref().unwrap().expose(), "Bearer K3Y");
+    assert_eq!(
+        (webhook.algorithm, webhook.encoding),
+        (webhook::Algorithm::Sha512, Some(webhook::Encoding::Base64))
+    );
+    assert_eq!((webhook.timeout.as_secs(), webhook.logs_timeout.as_secs()), (1, 2));
+    assert_eq!((webhook.header.as_str(), webhook.prefix.as_deref()), ("x-sig", Some("sha512=")));
+    assert!(settings.differences(&with_webhook(WEBHOOK).unwrap()).contains(&"webhook"));
+}
+
+#[test]
+fn err_mistakes_in_webhooks_are_in_the_one_report() {
+    let long = "a".repeat(65);
+    for (lines, expected) in [
+        ("", "shim.toml:2: a webhook has no `name`"),
+        ("", "shim.toml:2: a webhook has no `forward`"),
+        (
+            "name = \"a\"\nforward = \"https://h\"",
+            "shim.toml:2: a webhook has no secret\n    hint: set `secret_file` or `secret_env`",
+        ),
+        (
+            "secret = \"hunter2\"",
+            "shim.toml:3: `secret` stands in the settings file itself\n    hint: put it into a file or the environment, and say where: `secret_file` or `secret_env`",
+        ),
+        ("api_key = \"hunter2\"", "`api_key_file` or `api_key_env`"),
+        (
+            "encodign = \"hex\"",
+            "shim.toml:3: unknown key `encodign` of a webhook\n    hint: did you mean `encoding`?",
+        ),
+        ("zzzz = 1", "a webhook has name, forward, secret_file"),
+        ("name = \"a/b\"", "shim.toml:3: `name` cannot be part of a path"),
+        (&format!("name = \"{long}\""), "`name` cannot be part of a path"),
+        ("name = 3", "shim.toml:3: `name` is not a text"),
+        ("secret_env = \"HOOKS\"", "the environment variable `HOOKS` is not set"),
+        ("secret_env = \"EMPTY\"", "the environment variable `EMPTY` is not set"),
+        ("secret_file = \"/does/not/exist\"", "the file `/does/not/exist` cannot be read"),
+        ("secret_file = \"/dev/null\"", "the file `/dev/null` is empty"),
+        (
+            "\nsecret_file = \"/dev/null\"\nsecret_env = \"HOOK\"",
+            "shim.toml:5: `secret_file` and `secret_env` are both set",
+        ),
+        ("forward = \"receiver\"", "`forward` is not a URL with scheme and host"),
+        ("forward = \"https://user:hunter2@host/\"", "`forward` has user information"),
+        ("forward = \"ftp://host/\"", "`forward` has a scheme other than"),
+        ("forward = \"https://host/#top\"", "`forward` has a fragment"),
+        ("algorithm = \"md5\"", "hint: choose sha256, sha384, sha512"),
+        ("encoding = \"HEX\"", "hint: choose hex, base64"),
+        ("prefix = \"a b\"", "`prefix` cannot stand in a header"),
+        ("header = \"a b\"", "`header` is not the name of a header"),
+        ("timeout = \"0s\"", "must be more than zero"),
+        (
+            &format!("{WEBHOOK}[[webhook]]\n{WEBHOOK}"),
+            "shim.toml:7: another webhook is called `orders` too",
+        ),
+        (
+            &WEBHOOK.replace("https://receiver.example/x?y", "http://127.0.0.1:8080/x"),
+            "the webhook `orders` forwards to the shim itself",
+        ),
+    ] {
+        let report = with_webhook(lines).expect_err(lines).to_string();
+        assert!(report.contains(expected), "{expected}\nis not in\n{report}");
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+    let (_file, path) = with_file("webhook = \"orders\"");
+    let report = load(&[("config", &path)], &[]).unwrap_err().to_string();
+    assert!(report.contains(":1: `webhook` is not a list of tables"), "{report}");
+    let (_file, path) = with_file("[[webhok]]\n");
+    let report = load(&[("config", &path)], &[]).unwrap_err().to_string();
+    assert!(report.contains("did you mean `webhook`?"), "{report}");
+}
+
+#[test]
+fn err_webhooks_that_contradict_each_other_or_the_listeners() {
+    let twice =
+        format!("[[webhook]]\n{WEBHOOK}[[webhook]]\n{}", WEBHOOK.replace("orders", "other"));
+    let (_file, path) = with_file(&twice);
+    let variables = [("SHIM_CONFIG", path.as_str()), ("HOOK", "h")];
+    assert!(load(&[], &variables).is_ok());
+    let public = [("webhook_public_url", "https://shim.example")];
+    let report = load(&public, &variables).unwrap_err().to_string();
+    assert!(report.contains("a registration cannot tell them apart"), "{report}");
+    let own = [("webhook_public_url", "https://receiver.example")];
+    let report = load(&own, &variables).unwrap_err().to_string();
+    assert!(report.contains("forwards to the shim itself"), "{report}");
+    let report = load(&[("webhook_listen", "127.0.0.1:8081")], &[]).unwrap_err().to_string();
+    assert!(report.contains("`webhook_listen` is the same address as `admin`"), "{report}");
+}

@@ -41,6 +41,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
+/// An address, or nothing.
+pub(super) fn optional_address(text: &str) -> Result<Option<SocketAddr>, Problem> {
+    if text.is_empty() { Ok(None) } else { address(text).map(Some) }
+}
+
 /// A PEM file with at least one certificate, or nothing.
 pub(super) fn certificates(text: &str) -> Result<Option<PathBuf>, Problem> {
     if text.is_empty() {
@@ -217,7 +222,7 @@ fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
-fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Problem> {
+pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Problem> {
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }

@@ -38,14 +38,21 @@ pub enum Limit {
     Translations,
     /// Too many upstream calls wait for their turn (`max_waiting`).
     Waiting,
+    /// Too many webhook deliveries at once (`max_deliveries`).
+    Deliveries,
     /// Too many of one caller do (`caller_max_waiting`).
     CallerWaiting,
 }
 
 impl Limit {
     /// Every limit, in the order of their numbers.
-    pub const ALL: [Self; 4] =
-        [Self::Connections, Self::Translations, Self::Waiting, Self::CallerWaiting];
+    pub const ALL: [Self; 5] = [
+        Self::Connections,
+        Self::Translations,
+        Self::Waiting,
+        Self::Deliveries,
+        Self::CallerWaiting,
+    ];
 
     /// The value of the label.
     pub const fn text(self) -> &'static str {
@@ -53,6 +60,7 @@ impl Limit {
             Self::Connections => "connections",
             Self::Translations => "translations",
             Self::Waiting => "waiting",
+            Self::Deliveries => "deliveries",
             Self::CallerWaiting => "caller_waiting",
         }
     }

@@ -90,7 +90,9 @@ impl UpstreamClient {
         let mut response = std::pin::pin!(self.0.pool.send(target, request));
         let mut response = loop {
             let (until, failure) = match (self.patience(started, progress.as_deref()), deadline) {
-                ((until, _), Some(deadline)) if deadline < until => (deadline, fault::past_deadline as _),
+                ((until, _), Some(deadline)) if deadline < until => {
+                    (deadline, fault::past_deadline as _)
+                }
                 (patience, _) => patience,
             };
             if until <= Instant::now() {

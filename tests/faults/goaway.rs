@@ -220,7 +220,7 @@ impl Cell {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_that_goes_away_loses_no_read_and_doubles_no_write() {
     let healthy = Front::start(None).await;
-    let shim = Shim::translating(&healthy.origin, &[]).await;
+    let shim = Shim::with_webhook(&healthy.origin, &[]).await;
     let rows = rows(&healthy, &shim).await;
     let names = [
         "users/update",
@@ -238,7 +238,7 @@ async fn an_upstream_that_goes_away_loses_no_read_and_doubles_no_write() {
         raw_upstream(move |stream| serve(stream, acceptor.clone(), shared.clone())).await;
     let origin = origin.replace("http://127.0.0.1", "https://localhost");
     let authority = pem.path().to_str().unwrap();
-    let shim = Shim::translating(&origin, &[("upstream_ca", authority)]).await;
+    let shim = Shim::with_webhook(&origin, &[("upstream_ca", authority)]).await;
     let mut number = 0;
     for row in &rows {
         for point in &row.points {

@@ -34,7 +34,7 @@ async fn idle(shim: &Shim) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_leaves_while_it_waits_ends_the_work_at_every_call() {
     let front = Front::start(None).await;
-    let shim = Shim::translating(&front.origin, &TIMEOUT).await;
+    let shim = Shim::with_webhook(&front.origin, &TIMEOUT).await;
     let rows = rows(&front, &shim).await;
     let mut tried = 0;
     for row in &rows {
@@ -66,7 +66,7 @@ async fn a_client_that_leaves_while_it_waits_ends_the_work_at_every_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_never_gets_whole_writes_nothing() {
     let front = Front::start(None).await;
-    let shim = Shim::translating(&front.origin, &TIMEOUT).await;
+    let shim = Shim::with_webhook(&front.origin, &TIMEOUT).await;
     for (number, asked) in crate::requests::all().into_iter().enumerate() {
         if asked.body.is_none() {
             continue;
@@ -102,7 +102,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_answer_leaves_nothing() {
         }
     })
     .await;
-    let shim = Shim::translating(&origin, &TIMEOUT).await;
+    let shim = Shim::with_webhook(&origin, &TIMEOUT).await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let get = "GET /api/queries/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nConnection: close\r\n\r\n";
     assert!(raw(shim.address, get).await.starts_with("HTTP/1.1 200 "));
@@ -126,7 +126,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_answer_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_that_others_wait_for_outlives_who_asked_it() {
     let front = Front::start(None).await;
-    let shim = Shim::translating(&front.origin, &TIMEOUT).await;
+    let shim = Shim::with_webhook(&front.origin, &TIMEOUT).await;
     let all = crate::requests::all();
     for (number, name, question) in [
         (1, "users/list", "GET /api/me".to_owned()),

@@ -115,7 +115,7 @@ impl Place {
             ("deadline", deadline),
             ("max_upstream_body", "1MiB"),
         ];
-        let shim = Shim::translating(&front.origin, &flags).await;
+        let shim = Shim::with_webhook(&front.origin, &flags).await;
         Self { front, shim }
     }
 

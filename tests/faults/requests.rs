@@ -10,6 +10,7 @@ const MODEL: &str = "0000000a-0000-4000-8000-000000000004";
 const SYNC: &str = "0000000b-0000-4000-8000-000000000007";
 const BULK: &str = "0000000d-0000-4000-8000-000000000007";
 const MEMBER: &str = "00000003-0000-4000-8000-000000000002";
+const WEBHOOK: &str = "00000011-0000-4000-8000-000000000001";
 const QUERY: &str = "00000014-0000-4000-8000-000000000002";
 
 /// A legacy request, and whose it is.
@@ -152,6 +153,12 @@ pub fn all() -> Vec<Asked> {
         get("users/get", user, &format!("/api/organizations/{a}/users/{MEMBER}")),
         get("users/list", user, &format!("/api/organizations/{a}/users")),
         asked("users/remove", user, &format!("DELETE /api/organizations/{a}/users/{MEMBER}"), None),
+        asked("webhooks/create", user, "POST /api/webhooks", Some(webhook())),
+        get("webhooks/get", user, &format!("/api/webhooks/{WEBHOOK}")),
+        get("webhooks/list", user, "/api/webhooks"),
+        asked("webhooks/update", user, &format!("PUT /api/webhooks/{WEBHOOK}"), Some(webhook())),
+        asked("webhooks/enable", user, &format!("POST /api/webhooks/{WEBHOOK}/enable"), None),
+        asked("webhooks/disable", user, &format!("POST /api/webhooks/{WEBHOOK}/disable"), None),
         asked(
             "users/update",
             user,
@@ -159,6 +166,11 @@ pub fn all() -> Vec<Asked> {
             Some(json!({ "email": "member@acme.example", "role": "admin" })),
         ),
     ]
+}
+
+/// A webhook of the receiver that [`crate::support::with_webhook`] has.
+fn webhook() -> Value {
+    json!({ "endpoint": "https://receiver.example/", "secret": "secret" })
 }
 
 fn bulk(name: &str, with_schemas: bool) -> Value {

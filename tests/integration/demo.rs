@@ -51,11 +51,16 @@ async fn every_printed_curl_line_is_answered() {
     let lines: Vec<String> = output.take_while(|line| !line.starts_with("Ctrl-C")).collect();
     assert!(lines.iter().any(|line| line.contains(&format!("shim       http://{}", demo.address))));
     let curl: Vec<&String> = lines.iter().filter(|line| line.starts_with("  curl")).collect();
-    assert_eq!(curl.len(), 7);
+    assert_eq!(curl.len(), 9);
     for line in curl {
         let (address, request) = request_of(line);
         let answer = raw(address.parse().unwrap(), &request).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{line}\n{answer}");
+        if line.contains("Polytomic-Signature") {
+            assert!(answer.contains(r#""signature":"right""#), "{line}\n{answer}");
+            let through_the_shim = line.contains("/webhooks/demo");
+            assert_eq!(answer.contains("total_records"), through_the_shim, "{line}\n{answer}");
+        }
     }
     demo.signal("INT");
     assert_eq!(demo.exit_code().await, Some(0));

@@ -16,10 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use polytomic_shim::admin::Status;
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::passthrough::{Body, forward};
-use polytomic_shim::rules::Rules;
+use polytomic_shim::rules::{Options, Rules};
 use polytomic_shim::server::{self, Ending, Handler, Listeners, Live, answer as own_answer};
-use polytomic_shim::settings::Settings;
+use polytomic_shim::settings::{Settings, Webhook};
 use polytomic_shim::upstream::UpstreamClient;
+use polytomic_shim::webhook::Desk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -46,6 +47,8 @@ impl Handler for ForwardAll {
 pub struct Shim {
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    /// Where deliveries have a listener of their own.
+    pub webhooks: Option<SocketAddr>,
     pub stop: mpsc::Sender<()>,
     pub ending: JoinHandle<Ending>,
 }
@@ -60,11 +63,24 @@ impl Shim {
 
     /// Starts a shim that translates.
     pub async fn translating(upstream: &str, flags: &[(&'static str, &str)]) -> Self {
-        let settings = settings(upstream, flags);
+        Self::translating_by(settings(upstream, flags)).await
+    }
+
+    /// Starts a shim that translates and is registered in place of `https://receiver.example/`.
+    pub async fn with_webhook(upstream: &str, flags: &[(&'static str, &str)]) -> Self {
+        let mut settings = settings(upstream, flags);
+        let receiver = "https://receiver.example/".parse().unwrap();
+        settings.webhooks = vec![Webhook::new("orders", receiver, "secret")];
+        settings.webhook_public_url = Some("https://shim.example".parse().unwrap());
+        Self::translating_by(settings).await
+    }
+
+    async fn translating_by(settings: Settings) -> Self {
         let status = Status::default();
         let client = UpstreamClient::new(&settings).unwrap();
-        let rules = Rules::embedded().unwrap();
+        let rules = Rules::load(None, Options::from(&settings)).unwrap();
         let handler = Translator::new(client, rules, &settings, status.metrics.clone());
+        handler.take_deliveries_at(Desk::open(&settings).unwrap());
         Self::run(settings, handler, status).await
     }
 
@@ -76,6 +92,7 @@ impl Shim {
     async fn run(settings: Settings, handler: impl Handler, status: Status) -> Self {
         let listeners = Listeners::bind(&settings).await.unwrap();
         let (address, admin) = listeners.addresses().unwrap();
+        let webhooks = listeners.webhook_address();
         status.readiness.ready();
         let (stop, stopped) = mpsc::channel(2);
         let ending = tokio::spawn(async move {
@@ -88,7 +105,7 @@ impl Shim {
             )
             .await
         });
-        Self { address, admin, stop, ending }
+        Self { address, admin, webhooks, stop, ending }
     }
 }
 

@@ -11,7 +11,13 @@ const UPDATE: &str = "README_UPDATE=1 cargo test --test readme";
 
 #[test]
 fn generated_tables_are_those_of_the_program() {
-    let tables = [("rules", rules()), ("errors", errors()), ("settings", settings())];
+    let webhooks = polytomic_shim::settings::webhook::markdown();
+    let tables = [
+        ("rules", rules()),
+        ("errors", errors()),
+        ("settings", settings()),
+        ("webhooks", webhooks),
+    ];
     let before = crate::text();
     let mut after = before.clone();
     for (name, table) in &tables {

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use crate::disclosure::Report;
 use crate::json::{Object, Text, parse};
 use crate::lens::{
-    Alias, BulkResync, BulkSchemas, Fixed, Lens, ModelSyncFields, ModelSyncView, OrganizationSignOn,
+    Alias, BulkResync, BulkSchemas, Fixed, Lens, ModelSyncFields, ModelSyncView,
+    OrganizationSignOn, Registration, WebhookEndpoint,
 };
-use crate::rules::{Rule, Rules};
+use crate::rules::{Options, Rule, Rules};
+use crate::secret::Secret;
 
 fn object(value: &Value) -> Object<'static> {
     Text::tree(value).into_object().unwrap()
@@ -62,7 +64,18 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i32>().prop_map(Value::from),
-        prop::sample::select(vec!["", "a", "append", "multi", "none"]).prop_map(Value::from),
+        prop::sample::select(vec![
+            "",
+            "a",
+            "append",
+            "multi",
+            "none",
+            "https://receiver.example/b",
+            "https://shim.example/webhooks/two",
+            "y",
+            "z"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(5, 60, 6, |inner| {
         let key = prop::sample::select(KEYS.to_vec()).prop_map(str::to_owned);
@@ -85,6 +98,7 @@ const KEYS: &[&str] = &[
     "email",
     "enabled",
     "encryption_enabled",
+    "endpoint",
     "field",
     "filter_logic",
     "filters",
@@ -109,6 +123,7 @@ const KEYS: &[&str] = &[
     "schedule",
     "schedules",
     "schemas",
+    "secret",
     "selective_mode",
     "source",
     "status",
@@ -116,8 +131,25 @@ const KEYS: &[&str] = &[
     "target_filters",
 ];
 
+/// Three webhooks, of which two have one receiver and are told apart by its secrets.
+fn webhook_endpoint() -> WebhookEndpoint {
+    let all = [("one", "a", "x", "x"), ("two", "b", "y", "z"), ("three", "b", "z", "y")];
+    let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+    let registration =
+        |(name, receiver, own, receiver_secret): (&str, &str, &str, &str)| Registration {
+            name: name.to_owned(),
+            receiver: format!("https://receiver.example/{receiver}").parse().unwrap(),
+            endpoint: format!("https://shim.example/webhooks/{name}"),
+            secret: secret(own),
+            receiver_secret: secret(receiver_secret),
+        };
+    WebhookEndpoint { registrations: all.map(registration).into() }
+}
+
 fn every_rule() -> Vec<Arc<Rule>> {
-    Rules::embedded().unwrap().iter().cloned().collect()
+    let registrations = webhook_endpoint().registrations;
+    let options = Options { registrations, ..Options::default() };
+    Rules::load(None, options).unwrap().iter().cloned().collect()
 }
 
 proptest! {
@@ -213,6 +245,35 @@ proptest! {
         stored["filters"] = json!(filters);
         if let Some(logic) = logic { stored["filter_logic"] = json!(logic); }
         assert_get_put(&ModelSyncView, &stored, &["identities", "model_filters", "target_filters"]);
+    }
+
+    #[test]
+    fn webhook_endpoint_get_put(place in 0..4_usize, other in texts(&["endpoint", "secret", "id"])) {
+        let lens = webhook_endpoint();
+        let WebhookEndpoint { registrations } = &lens;
+        let mut stored = other;
+        if let Some(own) = registrations.get(place) {
+            stored["endpoint"] = json!(own.endpoint);
+            stored["secret"] = json!(std::str::from_utf8(own.secret.expose()).unwrap());
+        }
+        assert_get_put(&lens, &stored, &["endpoint", "secret", "id"]);
+    }
+
+    #[test]
+    fn webhook_endpoint_put_get(place in 0..4_usize, other in texts(&["endpoint", "secret", "id"])) {
+        let lens = webhook_endpoint();
+        let WebhookEndpoint { registrations } = &lens;
+        let mut body = other;
+        if let Some(own) = registrations.get(place) {
+            body["endpoint"] = json!(own.receiver.written);
+            body["secret"] = json!(std::str::from_utf8(own.receiver_secret.expose()).unwrap());
+        }
+        let sent = up(&lens, &body, &json!({}));
+        if let Some(own) = registrations.get(place) {
+            prop_assert_eq!(&sent["endpoint"], &json!(own.endpoint));
+            prop_assert_eq!(&sent["secret"], &json!(std::str::from_utf8(own.secret.expose()).unwrap()));
+        }
+        prop_assert_eq!(down(&lens, &sent), body);
     }
 
     #[test]
