@@ -62,3 +62,4 @@ pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod upstream;
+pub mod usage;

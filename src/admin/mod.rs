@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 pub use reachable::Reachable;
 
 use crate::telemetry::{self, Metrics};
+use crate::usage::View;
 
 /// What the admin listener tells of the process; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -56,12 +57,13 @@ impl Readiness {
     }
 }
 
-/// Serves `GET /healthz`, `GET /readyz` and `GET /metrics` for as long as it is polled.
+/// Serves `GET /healthz`, `GET /readyz`, `GET /metrics` and `GET /usage` for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, status: Status) {
     let router = Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/usage", get(usage))
         .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");
@@ -76,6 +78,10 @@ async fn ready(State(status): State<Status>) -> (StatusCode, Json<Value>) {
         false => (code, text),
     };
     (code, Json(json!({ "status": text })))
+}
+
+async fn usage(State(status): State<Status>) -> Json<View> {
+    Json(status.metrics.usage().view())
 }
 
 async fn metrics(State(status): State<Status>) -> ([(HeaderName, &'static str); 1], String) {

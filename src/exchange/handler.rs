@@ -29,6 +29,7 @@ use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
+use crate::usage::Asks;
 
 /// What a translator works by, as long as nothing of it changes.
 pub(super) struct Workings {
@@ -104,6 +105,14 @@ impl Workings {
             true => Ending::Migrated,
             false => Ending::OtherVersion,
         };
+        let usage = self.metrics.usage();
+        let asks = match version.as_bytes() == LEGACY_VERSION.as_bytes() {
+            true => usage.asks_legacy(request.method(), request.uri().path()),
+            false if ending == Ending::Migrated => Asks::Upstream,
+            false => Asks::Other,
+        };
+        let fingerprint = || self.exchange.fingerprint(request.headers());
+        let mut call = usage.begin(request.headers(), asks, fingerprint);
         let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
             self.legacy(request).await
         } else {
@@ -119,7 +128,13 @@ impl Workings {
                 response
             })
         };
-        result.unwrap_or_else(|failure| answer(&failure))
+        let response = result.unwrap_or_else(|failure| answer(&failure));
+        call.answered(response.status(), response.body().upstream_calls());
+        // Only translations ask who calls; whatever goes through would look in vain.
+        if response.body().is_translated() && let Some(caller) = call.of_unknown_organization() {
+            call.belongs_to(self.exchange.organization(&caller).await);
+        }
+        response
     }
 
     async fn legacy(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
@@ -283,6 +298,7 @@ impl Workings {
         if let Some(failure) = &failure {
             account = Account::of_error(failure.key);
         }
+        account.upstream_calls = Some(upstream_calls);
         let span = tracing::Span::current();
         span.record("upstream_calls", upstream_calls);
         if let Some(rule) = response.headers.get("x-shim-rule").and_then(|rule| rule.to_str().ok())

@@ -159,6 +159,11 @@ impl<U: Upstream> Exchange<U> {
         self.salt.of(headers)
     }
 
+    /// The organization of a caller, where it is remembered; nobody is asked.
+    pub async fn organization(&self, caller: &Fingerprint) -> Option<String> {
+        self.callers.remembered(caller).await?.organization
+    }
+
     /// The same, counting in `metrics`.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {

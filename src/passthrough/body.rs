@@ -17,7 +17,7 @@ use tracing::Span;
 use crate::failure::{Failure, Key};
 use crate::message::Content;
 use crate::server::{InFlight, Pass};
-use crate::telemetry::Account;
+use crate::telemetry::{Account, Ending};
 
 /// Any error, as body types of several origins have in common.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -61,6 +61,16 @@ impl Body {
     /// Whether this is an error of the shim's own.
     pub(crate) fn is_own_error(&self) -> bool {
         self.account.key.is_some()
+    }
+
+    /// Whether this is a translated answer.
+    pub(crate) fn is_translated(&self) -> bool {
+        self.account.ending == Ending::Translated
+    }
+
+    /// How many calls to upstream the answer took.
+    pub(crate) fn upstream_calls(&self) -> usize {
+        self.account.upstream_calls.unwrap_or(1)
     }
 
     /// Keeps a place taken for as long as the body is.

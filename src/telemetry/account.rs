@@ -65,6 +65,8 @@ pub struct Account {
     pub meters: Option<Arc<Meters>>,
     /// The shim's own error that it was answered with.
     pub key: Option<Key>,
+    /// How many calls to upstream it took; none where it was forwarded, which is one.
+    pub upstream_calls: Option<usize>,
 }
 
 impl Account {
@@ -74,7 +76,7 @@ impl Account {
             Fault::Caller => Ending::Refused,
             Fault::Upstream | Fault::Shim => Ending::Failed,
         };
-        Self { ending, meters: None, key: Some(key) }
+        Self { ending, meters: None, key: Some(key), upstream_calls: Some(0) }
     }
 }
 
