@@ -53,6 +53,7 @@ pub mod message;
 pub mod passthrough;
 pub mod reload;
 pub mod reply;
+pub mod report;
 pub mod rollout;
 pub mod rules;
 pub mod secret;

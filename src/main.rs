@@ -10,7 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, EmulatorArguments, Flags, RulesArguments, TableFormat, healthcheck, question,
+    Cli, Command, EmulatorArguments, Flags, ReportArguments, RulesArguments, TableFormat,
+    healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
@@ -19,7 +20,9 @@ use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
-use polytomic_shim::{catalogue, check, demo, explain, telemetry};
+use polytomic_shim::usage::state::{State, StateError};
+use polytomic_shim::usage::{Keeper, Usage};
+use polytomic_shim::{catalogue, check, demo, explain, report, telemetry};
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),
+        Command::Report(arguments) => report(&arguments),
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {
@@ -80,6 +84,22 @@ fn serve(flags: Flags) -> Result<ExitCode, String> {
     })?
 }
 
+/// The exit status where legacy traffic is left, and that was to be found out.
+const LEGACY_IS_LEFT: u8 = 3;
+
+fn report(arguments: &ReportArguments) -> Result<ExitCode, String> {
+    let asked = report::Asked {
+        admin: arguments.admin.clone(),
+        form: arguments.format,
+        since: arguments.since,
+        idle: arguments.idle,
+    };
+    let (printed, has_legacy) = block_on(report::run(&asked))??;
+    show(&printed);
+    let fails = arguments.fail_if_legacy && has_legacy;
+    Ok(if fails { ExitCode::from(LEGACY_IS_LEFT) } else { ExitCode::SUCCESS })
+}
+
 /// Serves in front of an emulator of its own.
 fn demo(mut settings: Settings) -> Result<ExitCode, String> {
     block_on(async {
@@ -111,12 +131,13 @@ fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
 /// The stages of serving, in their order. `listening` gets the address for clients once it is
 /// known; with `flags`, settings are read again at SIGHUP.
 async fn stages(
-    settings: Settings,
+    mut settings: Settings,
     flags: Option<Flags>,
     listening: impl FnOnce(SocketAddr),
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let status = Status::default();
+    let state = kept_usage(&mut settings, status.metrics.usage()).map_err(text)?;
     let rules =
         Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(&settings))
             .map_err(check::describe)?;
@@ -126,6 +147,7 @@ async fn stages(
     listeners.announce(&settings, client.roots());
     listening(listeners.addresses().map_err(text)?.0);
     status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
+    status.told.tell(&rules, &settings);
     let metrics = status.metrics.clone();
     let translator = Arc::new(Translator::new(client, rules, &settings, metrics));
     if let Some(flags) = flags {
@@ -134,9 +156,20 @@ async fn stages(
         let reload = Reload { flags: flags.into_values(), live, translator, status };
         tokio::spawn(reload.at(hangups));
     }
+    let keeper = Keeper::start(status.metrics.usage().clone(), state);
     status.readiness.ready();
     let ending = server::serve(live, listeners, translator, status, stop).await;
+    keeper.finish().await;
     Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Usage counts on from the state file, where there is one, and callers go by the names in it.
+fn kept_usage(settings: &mut Settings, usage: &Usage) -> Result<Option<State>, StateError> {
+    usage.limit(settings.usage_callers);
+    let Some(path) = &settings.state else { return Ok(None) };
+    let state = State::open(path, settings.fingerprint_salt.as_ref(), usage)?;
+    settings.fingerprint_salt = Some(state.salt().clone());
+    Ok(Some(state))
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {

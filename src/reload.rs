@@ -64,6 +64,7 @@ impl Reload {
         }
         let count = rules.iter().count();
         let client = client.unwrap_or_else(|| self.translator.upstream());
+        self.status.told.tell(&rules, &prepared.settings);
         self.translator.replace(client.clone(), rules, &prepared.settings);
         self.status.reachable.watch(prepared.settings.ready_upstream.then_some(client));
         self.live.replace(prepared);

@@ -1,6 +1,7 @@
 //! The admin listener: whether the process lives, whether it should get requests, and its metrics.
 
 mod reachable;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,7 +15,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use reachable::Reachable;
+pub use told::Told;
 
+use crate::report::Report;
 use crate::telemetry::{self, Metrics};
 use crate::usage::View;
 
@@ -27,6 +30,15 @@ pub struct Status {
     pub reachable: Reachable,
     /// What it has done.
     pub metrics: Arc<Metrics>,
+    /// What reports are made of besides.
+    pub told: Told,
+}
+
+impl Status {
+    /// Everything that is known of the migration at this moment.
+    pub fn report(&self) -> Report {
+        self.told.report(self.metrics.usage().view())
+    }
 }
 
 /// Whether the shim should get requests; clones share it. Starts as not yet.
@@ -64,6 +76,7 @@ pub(crate) async fn serve(listener: TcpListener, status: Status) {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/usage", get(usage))
+        .route("/report", get(report))
         .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");
@@ -82,6 +95,10 @@ async fn ready(State(status): State<Status>) -> (StatusCode, Json<Value>) {
 
 async fn usage(State(status): State<Status>) -> Json<View> {
     Json(status.metrics.usage().view())
+}
+
+async fn report(State(status): State<Status>) -> Json<Report> {
+    Json(status.report())
 }
 
 async fn metrics(State(status): State<Status>) -> ([(HeaderName, &'static str); 1], String) {

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use explain::question;
 pub use flags::Flags;
 
+use crate::report::Form;
 use crate::settings;
 
 /// Lets unmodified clients of Polytomic's REST API 2024-02-08 work against 2025-09-18.
@@ -60,6 +61,9 @@ pub enum Command {
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck(Flags),
+    /// Print what a running shim knows of the migration: who calls what, and what is left to do.
+    #[command(after_help = REPORT_EXAMPLES, after_long_help = REPORT_EXAMPLES)]
+    Report(ReportArguments),
     /// Print the rules: what each does, closes and costs, and what proves it.
     #[command(after_help = RULES_EXAMPLES, after_long_help = RULES_EXAMPLES)]
     Rules(RulesArguments),
@@ -131,6 +135,35 @@ pub struct EmulatorArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 120)]
     pub model_syncs: usize,
 }
+
+/// The arguments of `report`.
+#[derive(Args)]
+pub struct ReportArguments {
+    /// The admin listener of the shim.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    pub admin: String,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Form,
+    /// Only callers and operations that were seen within this time.
+    #[arg(long, value_name = "DURATION", value_parser = settings::duration)]
+    pub since: Option<Duration>,
+    /// How long a rule's operation has to be without legacy traffic before the rule may go.
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = settings::duration)]
+    pub idle: Duration,
+    /// Exit with 3 when legacy traffic is left, within `--since` where that is given.
+    #[arg(long)]
+    pub fail_if_legacy: bool,
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim report
+  polytomic-shim report --admin http://shim.internal:8081 --format markdown > ticket.md
+  polytomic-shim report --fail-if-legacy --since 7d      (in a pipeline)
+
+Exit status: 0, 1 where the shim cannot be asked, 2 where the arguments are wrong, and with
+--fail-if-legacy 3 where legacy traffic is left.";
 
 /// The arguments of `rules`.
 #[derive(Args)]

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
-use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
+use super::{Bounds, Ceilings, Choice, Exchange, Outcome, deprecation, request_path};
 use crate::caller::Salt;
 use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
@@ -46,6 +46,7 @@ pub(super) struct Workings {
     shim_headers: bool,
     max_translations: usize,
     translations: Gate,
+    deprecation: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
@@ -77,6 +78,7 @@ impl Workings {
             shim_headers: settings.shim_headers,
             max_translations: settings.max_translations,
             translations: Gate::default(),
+            deprecation: deprecation::headers(settings),
         }
     }
 
@@ -128,7 +130,10 @@ impl Workings {
                 response
             })
         };
-        let response = result.unwrap_or_else(|failure| answer(&failure));
+        let mut response = result.unwrap_or_else(|failure| answer(&failure));
+        if !self.deprecation.is_empty() && matches!(asks, Asks::Legacy(_)) {
+            deprecation::add(&self.deprecation, response.headers_mut());
+        }
         call.answered(response.status(), response.body().upstream_calls());
         // Only translations ask who calls; whatever goes through would look in vain.
         if response.body().is_translated() && let Some(caller) = call.of_unknown_organization() {

@@ -3,6 +3,7 @@
 //! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
+mod deprecation;
 mod drive;
 mod handler;
 mod limits;

@@ -7,6 +7,7 @@
 
 mod file;
 mod mistake;
+mod moment;
 mod network;
 mod origin;
 mod source;
@@ -16,12 +17,13 @@ mod values;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use tracing::Level;
 
 pub use mistake::{Mistake, Mistakes};
+pub use moment::seconds;
 pub use network::Network;
 pub use origin::Origin;
 pub use source::Source;
@@ -34,7 +36,7 @@ use source::Given;
 table::settings! {
     /// Address where clients connect. Port 0 picks a free port, which the first log line names.
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
-    /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
+    /// Address of the admin listener: the dashboard at `/`, `/usage`, `/report`, `/metrics`, `/healthz` and `/readyz`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
     /// PEM file of the certificate, and those that lead to its authority, by which clients are served over TLS. Goes with `tls_key`.
     tls_cert: Option<PathBuf> = "", "FILE", values::certificates;
@@ -102,6 +104,16 @@ table::settings! {
     log_level: Level = "info", "LEVEL", values::level;
     /// What callers' fingerprints in the log are salted with, so that those of several instances agree; at least 16 characters. Left out: a random salt for each process. Better given by the environment than by a flag, which other processes can see.
     fingerprint_salt: Option<Secret<String>> = "", "SECRET", values::secret;
+    /// File that keeps who calls what across restarts; made where there is none, and for one process only. Left out: usage begins anew with each process. Without a `fingerprint_salt`, the file also keeps a random one.
+    state: Option<PathBuf> = "", "FILE", values::state;
+    /// How many clients usage is kept of; beyond, the longest unseen are forgotten.
+    usage_callers: usize = "2000", "COUNT", values::count;
+    /// Since when, or from when on, 2024-02-08 is deprecated: legacy answers say so in a `Deprecation` header (RFC 9745). Left out: they do not.
+    deprecation: Option<SystemTime> = "", "DATE", moment::parse;
+    /// When 2024-02-08 is going to stop being served: legacy answers say so in a `Sunset` header (RFC 8594). Left out: they do not.
+    sunset: Option<SystemTime> = "", "DATE", moment::parse;
+    /// Page that tells how to migrate, for the `Link` header that goes with `deprecation` and `sunset`, and for the dashboard.
+    migration_guide: Uri = "https://apidocs.polytomic.com/guides/2025-09-18-migration-guide", "URL", moment::page;
     /// Form of log lines: `human` or `json`.
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
@@ -144,8 +156,20 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 6] =
-            ["listen", "admin", "log_level", "log_format", "fingerprint_salt", "otlp_endpoint"];
+        const FIXED: [&str; 8] = [
+            "listen",
+            "admin",
+            "log_level",
+            "log_format",
+            "fingerprint_salt",
+            "otlp_endpoint",
+            "state",
+            "usage_callers",
+        ];
+        // The state file's own salt stands in for one that nobody has set.
+        if self.fingerprint_salt.is_none() && before.state.is_some() {
+            self.fingerprint_salt.clone_from(&before.fingerprint_salt);
+        }
         let mut kept = self.differences(before);
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
@@ -154,6 +178,8 @@ impl Settings {
         self.log_format = before.log_format;
         self.otlp_endpoint.clone_from(&before.otlp_endpoint);
         self.fingerprint_salt.clone_from(&before.fingerprint_salt);
+        self.state.clone_from(&before.state);
+        self.usage_callers = before.usage_callers;
         kept
     }
 
@@ -168,6 +194,14 @@ impl Settings {
             mistakes.push(
                 Mistake::new(source_of("otlp_endpoint"), message)
                     .hint("build it with --features otlp, or leave `otlp_endpoint` out"),
+            );
+        }
+        if let (Some(deprecation), Some(sunset)) = (self.deprecation, self.sunset)
+            && sunset < deprecation
+        {
+            mistakes.push(
+                Mistake::new(source_of("sunset"), "`sunset` is before `deprecation`")
+                    .hint("a version is deprecated first, and then no longer served"),
             );
         }
         if self.tls_cert.is_some() != self.tls_key.is_some() {

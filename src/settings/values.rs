@@ -83,6 +83,20 @@ pub(super) fn directory(text: &str) -> Result<Option<PathBuf>, Problem> {
     Ok(Some(PathBuf::from(text)))
 }
 
+/// A file that may be made, or nothing.
+pub(super) fn state(text: &str) -> Result<Option<PathBuf>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let path = Path::new(text);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() || !folder.is_none_or(Path::is_dir) {
+        let hint = "name a file in a folder that exists, such as /var/lib/polytomic-shim/usage";
+        return Err(Problem::new(format!("`{text}` cannot be a file"), hint));
+    }
+    Ok(Some(path.to_owned()))
+}
+
 /// A secret of at least 16 characters, or nothing. The value is not repeated in messages.
 pub(super) fn secret(text: &str) -> Result<Option<Secret<String>>, Problem> {
     match text.len() {

@@ -10,6 +10,7 @@ mod call;
 mod client;
 mod counts;
 mod history;
+mod keeper;
 mod metrics;
 mod operations;
 mod sdks;
@@ -30,6 +31,7 @@ use http::{HeaderMap, Method, StatusCode};
 pub use call::{Asks, Call};
 pub use counts::Counted;
 pub use history::{Bucket, DAY, HOUR, MINUTE, Traffic};
+pub use keeper::Keeper;
 pub use operations::{Operation, Operations, UNKNOWN};
 pub use view::{CallerOperation, CallerUsage, OperationUsage, View};
 pub use who::Who;
@@ -47,7 +49,7 @@ const CAPACITY: usize = 2_000;
 /// Everything that is counted of who calls what.
 #[derive(Debug)]
 pub struct Usage {
-    operations: Operations,
+    operations: Arc<Operations>,
     keys: RandomState,
     /// The clients by the hash of their headers.
     quick: papaya::HashMap<u64, Arc<Client>>,
@@ -68,7 +70,7 @@ pub struct Usage {
 
 impl Default for Usage {
     fn default() -> Self {
-        let operations = Operations::default();
+        let operations = Operations::shared().clone();
         Self {
             legacy: operations.iter().map(|_| Counts::default()).collect(),
             operations,

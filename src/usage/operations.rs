@@ -4,6 +4,7 @@
 //! every process megabytes for what counting does not need.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use http::Method;
 use serde::Deserialize;
@@ -69,6 +70,17 @@ impl Default for Operations {
 }
 
 impl Operations {
+    /// The operations, read once for the whole process.
+    pub fn shared() -> &'static Arc<Self> {
+        static SHARED: LazyLock<Arc<Operations>> = LazyLock::new(Arc::default);
+        &SHARED
+    }
+
+    /// The id of an operation by its number.
+    pub fn named(&self, number: u16) -> &str {
+        self.named.get(usize::from(number)).map_or(UNKNOWN, |operation| operation.id.as_str())
+    }
+
     fn add(&mut self, method: &str, path: &str, id: String) {
         let mut place = 0;
         for segment in segments(path) {

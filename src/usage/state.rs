@@ -4,9 +4,9 @@
 //! leaves the file as of the last write. One process at a time may use a file.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{
@@ -77,17 +77,32 @@ struct Kept {
 const MOVE_AWAY: &str = "name another file, or move this one away to begin counting anew";
 
 impl State {
-    /// Opens a file, or makes it; `salt` is that of the settings. The file keeps one of its own
-    /// where the settings have none, so that callers keep their names.
+    /// Opens a file, or makes it, and adds what it holds to what is counted from now on. `salt` is
+    /// that of the settings; the file keeps one of its own where they have none, so that callers
+    /// keep their names.
     ///
     /// # Errors
-    /// The file cannot be opened, is in use, is damaged, or is something else.
-    pub fn open(path: &Path, salt: Option<&Secret<String>>) -> Result<Self, StateError> {
+    /// The file cannot be opened, is in use, is damaged, or is something else; nothing was added.
+    pub fn open(
+        path: &Path,
+        salt: Option<&Secret<String>>,
+        usage: &Usage,
+    ) -> Result<Self, StateError> {
+        let open = || {
+            let state = Self::open_file(path, salt)?;
+            state.restore(usage).map_err(|source| damaged(path, &source.to_string()))?;
+            Ok(state)
+        };
+        // The database takes some kinds of damage for a defect of its own.
+        quietly(open).unwrap_or_else(|| Err(damaged(path, "its pages contradict each other")))
+    }
+
+    fn open_file(path: &Path, salt: Option<&Secret<String>>) -> Result<Self, StateError> {
         let error = |what: String, hint| StateError { path: path.display().to_string(), what, hint };
-        let file = open_file(path).map_err(|source| {
+        make(path).map_err(|source| {
             error(format!("cannot be opened: {source}"), "check its folder and permissions")
         })?;
-        let database = Builder::new().set_cache_size(CACHE).create_file(file);
+        let database = Builder::new().set_cache_size(CACHE).create(path);
         let database = database.map_err(|source| match source {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
                 error("is in use by another process".to_owned(), "give each process a file of its own")
@@ -109,19 +124,7 @@ impl State {
         &self.salt
     }
 
-    /// Adds what the file holds to what is counted from now on.
-    ///
-    /// # Errors
-    /// The file is damaged.
-    pub fn restore(&self, usage: &Usage) -> Result<(), StateError> {
-        self.restore_all(usage).map_err(|source| StateError {
-            path: self.path.display().to_string(),
-            what: format!("is damaged: {source}"),
-            hint: MOVE_AWAY,
-        })
-    }
-
-    fn restore_all(&self, usage: &Usage) -> Result<(), redb::Error> {
+    fn restore(&self, usage: &Usage) -> Result<(), redb::Error> {
         let transaction = self.database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let totals: Totals = meta.get("totals")?.map(|text| read(text.value())).transpose()?.unwrap_or_default();
@@ -175,13 +178,32 @@ impl State {
     }
 }
 
-/// Opens a file that only its owner may read: it can hold the salt.
-fn open_file(path: &Path) -> std::io::Result<File> {
+fn damaged(path: &Path, how: &str) -> StateError {
+    let what = format!("is damaged: {how}");
+    StateError { path: path.display().to_string(), what, hint: MOVE_AWAY }
+}
+
+/// What `work` gives; none where it panics, which is not printed.
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let (me, before) = (std::thread::current().id(), Arc::new(std::panic::take_hook()));
+    let others = before.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() != me {
+            others(panic);
+        }
+    }));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    std::panic::set_hook(Box::new(move |panic| before(panic)));
+    result.ok()
+}
+
+/// Makes the file, if there is none, so that only its owner may read it: it can hold the salt.
+fn make(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options.open(path).map(|_| ())
 }
 
 /// Checks that the file is one of ours, or makes it one; gives the salt to use.

@@ -18,10 +18,9 @@ fn list(usage: &Usage) -> Asks {
 
 /// What one process would do: `keys` call, and what was counted is written.
 fn process(path: &Path, keys: &[&str], limit: usize) -> super::super::View {
-    let state = State::open(path, None).unwrap();
     let usage = Usage::default();
     usage.limit(limit);
-    state.restore(&usage).unwrap();
+    let state = State::open(path, None, &usage).unwrap();
     let salt = Salt::shared(state.salt());
     for key in keys {
         request(&usage, &salt, key, list(&usage));
@@ -76,14 +75,13 @@ fn the_file_holds_no_credential_and_is_its_owners() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     let given = Secret::new("a salt of the settings".to_owned());
-    drop(State::open(&path, Some(&given)).unwrap());
+    drop(State::open(&path, Some(&given), &Usage::default()).unwrap());
     let bytes = std::fs::read(&path).unwrap();
     assert!(memchr::memmem::find(&bytes, b"a salt of the settings").is_none());
 }
 
 fn refusal(path: &Path) -> String {
-    let opened = State::open(path, None).and_then(|state| state.restore(&Usage::default()));
-    opened.unwrap_err().to_string()
+    State::open(path, None, &Usage::default()).unwrap_err().to_string()
 }
 
 #[test]
@@ -105,7 +103,7 @@ fn what_is_no_state_file_is_refused_and_left_alone() {
     assert!(refusal(&path).contains("is a database of another program"));
 
     let path = folder.path().join("newer");
-    drop(State::open(&path, None).unwrap());
+    drop(State::open(&path, None, &Usage::default()).unwrap());
     let database = Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(META).unwrap().insert("format", &b"polytomic-shim usage 2"[..]).unwrap();
@@ -120,7 +118,7 @@ fn what_is_no_state_file_is_refused_and_left_alone() {
 fn one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let _state = State::open(&path, None).unwrap();
+    let _state = State::open(&path, None, &Usage::default()).unwrap();
     assert!(refusal(&path).contains("is in use by another process"));
 }
 
@@ -144,8 +142,8 @@ fn a_damaged_file_never_panics_and_never_counts_wrong() {
         }
         std::fs::write(&path, &bytes).unwrap();
         let usage = Usage::default();
-        match State::open(&path, None).and_then(|state| state.restore(&usage)) {
-            Ok(()) => assert!(usage.view().legacy.requests <= 1),
+        match State::open(&path, None, &usage) {
+            Ok(_) => assert!(usage.view().legacy.requests <= 1),
             Err(error) => {
                 refused += 1;
                 assert!(error.to_string().contains("hint: "), "{error}");
