@@ -1,5 +1,6 @@
 //! The admin listener: whether the process lives, whether it should get requests, and its metrics.
 
+mod dashboard;
 mod reachable;
 mod told;
 
@@ -77,6 +78,7 @@ pub(crate) async fn serve(listener: TcpListener, status: Status) {
         .route("/metrics", get(metrics))
         .route("/usage", get(usage))
         .route("/report", get(report))
+        .merge(dashboard::routes())
         .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Instead};
 pub use client::{Asked, Form, run};
+pub(crate) use text::deletion;
 pub use say::{ago, grouped, moment, name, share};
 
 use crate::catalogue::Entry;
