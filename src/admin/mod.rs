@@ -1,6 +1,7 @@
 //! The admin listener: whether the process lives, whether it should get requests, and its metrics.
 
 mod reachable;
+mod rollout;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use reachable::Reachable;
+pub use rollout::Shown;
 
 use crate::telemetry::{self, Metrics};
 
@@ -26,6 +28,8 @@ pub struct Status {
     pub reachable: Reachable,
     /// What it has done.
     pub metrics: Arc<Metrics>,
+    /// Which rules translate, and how that goes.
+    pub rollout: Shown,
 }
 
 /// Whether the shim should get requests; clones share it. Starts as not yet.
@@ -56,12 +60,13 @@ impl Readiness {
     }
 }
 
-/// Serves `GET /healthz`, `GET /readyz` and `GET /metrics` for as long as it is polled.
+/// Serves `GET /healthz`, `GET /readyz`, `GET /metrics` and `/rollout` for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, status: Status) {
     let router = Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(rollout::router())
         .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::account::{Ending, Meters, StatusClass};
 use super::histogram::Histogram;
+use super::rollout::RolloutMetrics;
 use super::versions::Versions;
 use crate::disclosure::How;
 use crate::failure::Key;
@@ -69,6 +70,7 @@ pub struct Metrics {
     in_flight: Gauge,
     reloads: Vec<Counter>,
     versions: Versions,
+    rollout: RolloutMetrics,
 }
 
 impl Default for Metrics {
@@ -100,6 +102,7 @@ impl Default for Metrics {
             ("result", &mut ["applied", "refused"].into_iter()),
         );
         let versions = Versions::register(&mut registry);
+        let rollout = RolloutMetrics::register(&mut registry);
         let mut callers = callers.into_iter();
         let in_flight = Gauge::default();
         registry.register("in_flight", "Requests under way, to their last byte", in_flight.clone());
@@ -118,6 +121,7 @@ impl Default for Metrics {
             in_flight,
             reloads,
             versions,
+            rollout,
         }
     }
 }
@@ -166,6 +170,11 @@ impl Metrics {
     /// Requests of versions that are neither legacy nor upstream's.
     pub fn versions(&self) -> &Versions {
         &self.versions
+    }
+
+    /// What the rollout counts.
+    pub fn rollout(&self) -> &RolloutMetrics {
+        &self.rollout
     }
 
     /// Counts an error that a caller got to see.
