@@ -16,6 +16,7 @@ use polytomic_shim::cli::{
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::reload::Reload;
+use polytomic_shim::rollout::{self, Rollout};
 use polytomic_shim::rules::Rules;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
@@ -141,6 +142,7 @@ async fn stages(
     let rules =
         Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(&settings))
             .map_err(check::describe)?;
+    let plan = rollout::load(&settings, &rules).map_err(check::describe_rollout)?;
     let client = UpstreamClient::new(&settings).map_err(text)?;
     let live = Arc::new(Live::new(settings.clone()).map_err(text)?);
     let listeners = Listeners::bind(&settings).await.map_err(text)?;
@@ -149,7 +151,11 @@ async fn stages(
     status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
     status.told.tell(&rules, &settings);
     let metrics = status.metrics.clone();
-    let translator = Arc::new(Translator::new(client, rules, &settings, metrics));
+    let rollout = Rollout::new(plan, &rules, &settings, metrics.clone());
+    status.rollout.set(&rollout);
+    let translator = Translator::staged(client, rules, &settings, metrics, rollout);
+    let translator = Arc::new(translator);
+    tokio::spawn(rollout::watch(live.clone(), translator.clone()));
     if let Some(flags) = flags {
         let hangups = hangup_signals().map_err(text)?;
         let (live, translator, status) = (live.clone(), translator.clone(), status.clone());

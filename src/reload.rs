@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::admin::Status;
 use crate::check;
 use crate::exchange::Translator;
+use crate::rollout::{self, Plan};
 use crate::rules::{Options, Rules};
 use crate::server::{Live, Prepared};
 use crate::settings::Settings;
@@ -32,6 +33,7 @@ pub struct Reload {
 struct Fresh {
     prepared: Prepared,
     rules: Rules,
+    plan: Plan,
     client: Option<UpstreamClient>,
     kept: Vec<&'static str>,
 }
@@ -58,13 +60,14 @@ impl Reload {
     }
 
     fn apply(&self, fresh: Fresh) {
-        let Fresh { prepared, rules, client, kept } = fresh;
+        let Fresh { prepared, rules, plan, client, kept } = fresh;
         for setting in kept {
             tracing::warn!(setting, "changed, and needs a restart to take effect");
         }
         let count = rules.iter().count();
         let client = client.unwrap_or_else(|| self.translator.upstream());
         self.status.told.tell(&rules, &prepared.settings);
+        self.translator.rollout().adopt(plan, &rules, &prepared.settings);
         self.translator.replace(client.clone(), rules, &prepared.settings);
         self.status.reachable.watch(prepared.settings.ready_upstream.then_some(client));
         self.live.replace(prepared);
@@ -86,14 +89,18 @@ fn read(flags: Given, before: &Settings) -> Result<Fresh, Vec<String>> {
     let rules = Rules::load(settings.rules.as_deref(), Options::from(&settings))
         .map_err(|wrong| good(check::describe(wrong)))
         .ok();
+    let plan = rules.as_ref().and_then(|rules| {
+        let plan = rollout::load(&settings, rules);
+        plan.map_err(|wrong| good(check::describe_rollout(wrong))).ok()
+    });
     let client = match needs_client(&settings, before) {
         true => UpstreamClient::new(&settings).map_err(|error| good(error.to_string())).ok(),
         false => None,
     };
     let prepared = Prepared::new(settings).map_err(|error| good(error.to_string())).ok();
-    match (prepared, rules) {
-        (Some(prepared), Some(rules)) if findings.is_empty() => {
-            Ok(Fresh { prepared, rules, client, kept })
+    match (prepared, rules, plan) {
+        (Some(prepared), Some(rules), Some(plan)) if findings.is_empty() => {
+            Ok(Fresh { prepared, rules, plan, client, kept })
         }
         _ => Err(findings),
     }

@@ -1,7 +1,9 @@
-//! The admin listener: whether the process lives, whether it should get requests, and its metrics.
+//! The admin listener: whether the process lives, whether it should get requests, its metrics, who
+//! calls what, and the rollout, for programs and as a dashboard.
 
 mod dashboard;
 mod reachable;
+mod rollout;
 mod told;
 
 use std::sync::Arc;
@@ -16,9 +18,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use reachable::Reachable;
+pub use rollout::Shown;
 pub use told::Told;
 
 use crate::report::Report;
+use crate::rollout::Rollout;
 use crate::telemetry::{self, Metrics};
 use crate::usage::View;
 
@@ -33,12 +37,15 @@ pub struct Status {
     pub metrics: Arc<Metrics>,
     /// What reports are made of besides.
     pub told: Told,
+    /// Which rules translate, and how that goes.
+    pub rollout: Shown,
 }
 
 impl Status {
     /// Everything that is known of the migration at this moment.
     pub fn report(&self) -> Report {
-        self.told.report(self.metrics.usage().view())
+        let rollout = self.rollout.get().map(Rollout::view).unwrap_or_default();
+        self.told.report(self.metrics.usage().view(), rollout)
     }
 }
 
@@ -70,7 +77,7 @@ impl Readiness {
     }
 }
 
-/// Serves `GET /healthz`, `GET /readyz`, `GET /metrics` and `GET /usage` for as long as it is polled.
+/// Serves everything that the admin listener has, for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, status: Status) {
     let router = Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
@@ -79,6 +86,7 @@ pub(crate) async fn serve(listener: TcpListener, status: Status) {
         .route("/usage", get(usage))
         .route("/report", get(report))
         .merge(dashboard::routes())
+        .merge(rollout::router())
         .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");

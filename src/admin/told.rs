@@ -28,8 +28,8 @@ impl Told {
         self.0.store(Arc::new(InForce { catalogue: catalogue::entries(rules), guide }));
     }
 
-    pub(super) fn report(&self, usage: usage::View) -> Report {
+    pub(super) fn report(&self, usage: usage::View, rollout: RolloutView) -> Report {
         let told = self.0.load();
-        report::report(usage, RolloutView::default(), &told.catalogue, told.guide.clone())
+        report::report(usage, rollout, &told.catalogue, told.guide.clone())
     }
 }

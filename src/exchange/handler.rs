@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
+use super::staged::Courses;
 use super::{Bounds, Ceilings, Choice, Exchange, Outcome, deprecation, request_path};
 use crate::caller::Salt;
 use crate::failure::{Failure, Key};
@@ -24,7 +25,8 @@ use crate::message::{
 use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
-use crate::rules::{CallerKind, Rules};
+use crate::rollout::Rollout;
+use crate::rules::{CallerKind, Candidates, Rules};
 use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
@@ -33,17 +35,18 @@ use crate::usage::Asks;
 
 /// What a translator works by, as long as nothing of it changes.
 pub(super) struct Workings {
-    exchange: Exchange<UpstreamClient>,
+    pub(super) exchange: Exchange<UpstreamClient>,
+    pub(super) rollout: Rollout,
     metrics: Arc<Metrics>,
     default_version: HeaderValue,
     upstream: Origin,
     public_url: Option<Origin>,
-    trusted_proxies: Vec<Network>,
+    pub(super) trusted_proxies: Vec<Network>,
     max_request_body: usize,
     request_timeout: Duration,
     upstream_timeout: Duration,
     deadline: Duration,
-    shim_headers: bool,
+    pub(super) shim_headers: bool,
     max_translations: usize,
     translations: Gate,
     deprecation: Vec<(HeaderName, HeaderValue)>,
@@ -53,12 +56,13 @@ pub(super) struct Workings {
 const MAX_ERROR: usize = 64 * 1024;
 
 impl Workings {
-    /// A translator over `client` by `rules`, counting in `metrics`.
+    /// A translator over `client` by `rules` as far as `rollout` says, counting in `metrics`.
     pub(super) fn new(
         client: UpstreamClient,
         rules: Rules,
         settings: &Settings,
         metrics: Arc<Metrics>,
+        rollout: Rollout,
     ) -> Self {
         let salt = settings.fingerprint_salt.as_ref().map_or_else(Salt::random, Salt::shared);
         Self {
@@ -66,6 +70,7 @@ impl Workings {
                 .with_salt(salt)
                 .with_ceilings(Ceilings::from(settings))
                 .with_metrics(metrics.clone()),
+            rollout,
             metrics,
             default_version: settings.default_version.clone(),
             upstream: settings.upstream.clone(),
@@ -93,6 +98,11 @@ impl Workings {
     /// The way to upstream.
     pub(super) fn upstream(&self) -> &UpstreamClient {
         self.exchange.upstream()
+    }
+
+    /// The rules.
+    pub(super) fn rules(&self) -> &Rules {
+        self.exchange.rules()
     }
 
     /// Answers one request.
@@ -146,6 +156,20 @@ impl Workings {
         let path = request.uri().path();
         request_path::check(path)?;
         let candidates = self.exchange.candidates(request.method(), path);
+        if !self.rollout.is_idle() {
+            return self.staged(candidates, request).await;
+        }
+        self.translated(candidates, request, None).await
+    }
+
+    /// Translates a request if a rule is for it. `courses` says for which rules that is so, where
+    /// it depends on the rule.
+    pub(super) async fn translated(
+        &self,
+        candidates: Candidates,
+        request: Request<Incoming>,
+        courses: Option<Courses>,
+    ) -> Result<Response<Body>, Failure> {
         if candidates.is_empty() {
             return self.pass(request).await;
         }
@@ -154,14 +178,26 @@ impl Workings {
         let arrival = Arrival::of(&parts);
         let front = Front::of(arrival.clone(), &parts.headers, &self.trusted_proxies);
         let envelope = self.envelope(&parts, &arrival);
-        let chosen = match self.exchange.choose(candidates, &envelope).await {
+        let choice = self.exchange.choose(candidates, &envelope).await;
+        if let (Some(courses), Ok(choice)) = (&courses, &choice)
+            && courses.is_legacy(choice)
+        {
+            return self.serve_legacy(Request::from_parts(parts, body), courses).await;
+        }
+        let chosen = match choice {
             Ok(Choice::Forward) => return self.pass(Request::from_parts(parts, body)).await,
             Ok(Choice::Translate(chosen)) => chosen,
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
+        let rule = courses.is_some().then(|| chosen.rule().clone());
         let request = self.read(&parts, body, &front).await?;
         let mut response = match self.exchange.translate(chosen, request, &envelope).await {
-            Some(outcome) => self.finish(outcome, &front),
+            Some(outcome) => {
+                if let (Some(courses), Some(rule)) = (courses, rule) {
+                    self.watch(&outcome, courses, rule, &envelope, &parts, &front);
+                }
+                self.finish(outcome, &front)
+            }
             // Only reads come here, and they have no body that would be lost.
             None => self.pass_again(&envelope, &parts, &front).await?,
         };
@@ -224,7 +260,7 @@ impl Workings {
     }
 
     /// Forwards a request and measures how long upstream takes.
-    async fn forward(
+    pub(super) async fn forward(
         &self,
         request: Request<Incoming>,
         version: Option<HeaderValue>,
@@ -250,7 +286,7 @@ impl Workings {
 
     /// What all upstream calls of a translated request have in common: its own end-to-end
     /// headers, without those that speak of a body or of bytes that the client has.
-    fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
+    pub(super) fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
         let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
         for name in [
             ACCEPT_ENCODING,
@@ -290,7 +326,7 @@ impl Workings {
         Ok(LegacyRequest { method: parts.method.clone(), target, body, origins })
     }
 
-    fn origins(&self, front: &Front) -> Option<Origins> {
+    pub(super) fn origins(&self, front: &Front) -> Option<Origins> {
         front.origins(&self.upstream, self.public_url.as_ref())
     }
 

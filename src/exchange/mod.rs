@@ -11,6 +11,7 @@ mod location;
 mod outcome;
 mod request_path;
 mod session;
+mod staged;
 mod translator;
 
 use std::sync::Arc;
@@ -177,6 +178,47 @@ impl<U: Upstream> Exchange<U> {
     pub fn with_fixed_idempotency_key(mut self) -> Self {
         self.idempotency_key = || "00000000-0000-4000-8000-000000000000".to_owned();
         self
+    }
+
+    /// The same rules and the same knowledge of callers over another way out, counting in
+    /// `metrics`: for what runs beside requests, and must not take their turns.
+    pub fn beside<V: Upstream>(&self, upstream: V, metrics: Arc<Metrics>) -> Exchange<V> {
+        let (callers, owners) = (self.callers.clone(), self.owners.clone());
+        Exchange { callers, owners, metrics, ..self.over(upstream) }
+    }
+
+    /// The same rules over another way out, knowing nothing of callers.
+    pub fn apart<V: Upstream>(&self, upstream: V) -> Exchange<V> {
+        Exchange { metrics: self.metrics.clone(), ..self.over(upstream) }
+    }
+
+    fn over<V: Upstream>(&self, upstream: V) -> Exchange<V> {
+        let exchange = Exchange::new(upstream, self.rules.clone(), self.bounds.clone());
+        let ceilings = Ceilings { max_calls: self.limits.max_calls(), ..Ceilings::default() };
+        exchange.with_ceilings(ceilings).with_salt(self.salt.clone())
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The kind of every caller, where configured.
+    pub fn pinned(&self) -> Option<CallerKind> {
+        self.callers.pinned()
+    }
+
+    /// The organization of a caller, as far as it is known or can be found out.
+    pub async fn organization(&self, envelope: &Envelope) -> Option<String> {
+        if let Ok(Some(organization)) = scoped_organization(&envelope.headers) {
+            return Some(organization);
+        }
+        let fingerprint = self.salt.of(&envelope.headers);
+        if let Some(caller) = self.callers.remembered(&fingerprint).await {
+            return caller.organization;
+        }
+        let session = self.session(envelope, fingerprint, self.metrics.look_up().clone());
+        self.identify(&session, fingerprint).await.ok()?.organization
     }
 
     /// The way out.

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 
 use super::handler::Workings;
 use crate::passthrough::Body;
+use crate::rollout::Rollout;
 use crate::rules::Rules;
 use crate::server::Handler;
 use crate::settings::Settings;
@@ -18,6 +19,7 @@ use crate::upstream::UpstreamClient;
 pub struct Translator {
     workings: ArcSwap<Workings>,
     metrics: Arc<Metrics>,
+    rollout: Rollout,
 }
 
 impl Translator {
@@ -28,15 +30,38 @@ impl Translator {
         settings: &Settings,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let workings = Workings::new(client, rules, settings, metrics.clone());
-        Self { workings: ArcSwap::from_pointee(workings), metrics }
+        let rollout = Rollout::none(&rules, settings, metrics.clone());
+        Self::staged(client, rules, settings, metrics, rollout)
+    }
+
+    /// The same, translating as far as `rollout` says.
+    pub fn staged(
+        client: UpstreamClient,
+        rules: Rules,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+        rollout: Rollout,
+    ) -> Self {
+        let workings = Workings::new(client, rules, settings, metrics.clone(), rollout.clone());
+        Self { workings: ArcSwap::from_pointee(workings), metrics, rollout }
     }
 
     /// Works by other rules and settings from now on; requests under way keep theirs. What is
     /// known of callers is kept as long as they call the same upstream.
     pub fn replace(&self, client: UpstreamClient, rules: Rules, settings: &Settings) {
-        let fresh = Workings::new(client, rules, settings, self.metrics.clone());
+        let (metrics, rollout) = (self.metrics.clone(), self.rollout.clone());
+        let fresh = Workings::new(client, rules, settings, metrics, rollout);
         self.workings.store(Arc::new(fresh.after(&self.workings.load())));
+    }
+
+    /// The rollout that it follows.
+    pub fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+
+    /// The rules in use.
+    pub fn rules(&self) -> Rules {
+        self.workings.load().rules().clone()
     }
 
     /// The way to upstream in use.

@@ -28,7 +28,7 @@ pub use network::Network;
 pub use origin::Origin;
 pub use source::Source;
 pub use table::{CONFIG, Setting, markdown};
-pub use values::{CallerKind, LogFormat};
+pub use values::{CallerKind, LogFormat, RolloutSource};
 
 use crate::secret::Secret;
 use source::Given;
@@ -50,6 +50,10 @@ table::settings! {
     default_version: HeaderValue = "2024-02-08", "DATE", values::version;
     /// Directory of rewrite rules that replaces the built-in ones.
     rules: Option<PathBuf> = "", "DIRECTORY", values::directory;
+    /// TOML file that says which rules translate for which callers, and what is compared; or `legacy`, `shadow` or `translate` for all rules. Left out: everything is translated.
+    rollout: Option<RolloutSource> = "", "FILE", values::rollout;
+    /// Token that changes of the rollout through the admin listener need, as `Authorization: Bearer TOKEN`; at least 16 characters. Left out: it takes no changes. Better given by the environment than by a flag, which other processes can see.
+    admin_token: Option<Secret<String>> = "", "SECRET", values::secret;
     /// What kind of credential callers use: `auto` asks upstream, `partner` and `organization` ask nothing.
     caller_kind: CallerKind = "auto", "KIND", values::caller_kind;
     /// How many callers are remembered.
@@ -128,6 +132,12 @@ table::settings! {
 /// a sentence for people.
 pub fn duration(text: &str) -> Result<Duration, String> {
     values::duration_or_none(text).map_err(|problem| problem.message)
+}
+
+/// Parses a size the way settings are written, such as `16MiB`. The error is what is wrong, and
+/// what to write instead.
+pub fn size(text: &str) -> Result<usize, (String, Option<String>)> {
+    values::size(text).map_err(|problem| (problem.message, problem.hint))
 }
 
 impl Settings {

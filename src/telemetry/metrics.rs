@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::account::{Ending, Meters, StatusClass};
 use super::histogram::Histogram;
+use super::rollout::RolloutMetrics;
 use super::versions::Versions;
 use crate::disclosure::How;
 use crate::failure::Key;
@@ -71,6 +72,7 @@ pub struct Metrics {
     reloads: Vec<Counter>,
     versions: Versions,
     usage: Arc<Usage>,
+    rollout: RolloutMetrics,
 }
 
 impl Default for Metrics {
@@ -104,6 +106,7 @@ impl Default for Metrics {
         let versions = Versions::register(&mut registry);
         let usage = Arc::new(Usage::default());
         registry.register_collector(Box::new(usage.clone()));
+        let rollout = RolloutMetrics::register(&mut registry);
         let mut callers = callers.into_iter();
         let in_flight = Gauge::default();
         registry.register("in_flight", "Requests under way, to their last byte", in_flight.clone());
@@ -123,6 +126,7 @@ impl Default for Metrics {
             reloads,
             versions,
             usage,
+            rollout,
         }
     }
 }
@@ -176,6 +180,11 @@ impl Metrics {
     /// Who calls what.
     pub fn usage(&self) -> &Arc<Usage> {
         &self.usage
+    }
+
+    /// What the rollout counts.
+    pub fn rollout(&self) -> &RolloutMetrics {
+        &self.rollout
     }
 
     /// Counts an error that a caller got to see.

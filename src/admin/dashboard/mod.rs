@@ -10,9 +10,9 @@ mod rules;
 mod tests;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -29,7 +29,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
 
 /// What the page is asked to show.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Shown {
+pub struct Wanted {
     /// The time that the chart spans.
     #[serde(default)]
     pub range: Option<Range>,
@@ -39,14 +39,18 @@ pub struct Shown {
     /// The rule that was just changed.
     #[serde(default)]
     pub changed: Option<String>,
-    /// Why a change was refused.
+    /// Why a change was refused, which is no part of an address.
     #[serde(skip)]
     pub refused: Option<String>,
 }
 
+/// Largest form that is read, in bytes.
+const LARGEST: usize = 16 << 10;
+
 pub(super) fn routes() -> Router<Status> {
     Router::new()
         .route("/", get(show))
+        .route("/dashboard/rollout", post(controls::change).layer(DefaultBodyLimit::max(LARGEST)))
         .route("/dashboard.css", get(async || fixed("text/css; charset=utf-8", CSS)))
         .route("/favicon.svg", get(async || fixed("image/svg+xml", ICON)))
 }
@@ -54,13 +58,13 @@ pub(super) fn routes() -> Router<Status> {
 const CSS: &str = include_str!("dashboard.css");
 const ICON: &str = include_str!("favicon.svg");
 
-async fn show(State(status): State<Status>, Query(shown): Query<Shown>) -> Response {
-    page_of(&status, &shown).into_response()
+async fn show(State(status): State<Status>, Query(wanted): Query<Wanted>) -> Response {
+    page_of(&status, &wanted).into_response()
 }
 
 /// The page, with the headers that keep it what it is.
-pub(super) fn page_of(status: &Status, shown: &Shown) -> impl IntoResponse + use<> {
-    let page = page::page(&status.report(), shown).into_string();
+fn page_of(status: &Status, wanted: &Wanted) -> impl IntoResponse + use<> {
+    let page = page::page(&status.report(), wanted).into_string();
     (guarded(), Html(page))
 }
 

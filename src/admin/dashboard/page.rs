@@ -2,11 +2,11 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Shown, chart, clients, controls, findings, rules};
+use super::{Wanted, chart, clients, controls, findings, rules};
 use crate::report::{Report, ago, grouped, moment, share};
 use crate::usage::{Bucket, Counted, DAY, Traffic};
 
-pub(super) fn page(report: &Report, shown: &Shown) -> Markup {
+pub(super) fn page(report: &Report, wanted: &Wanted) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,12 +33,12 @@ pub(super) fn page(report: &Report, shown: &Shown) -> Markup {
                     }
                 }
                 main id="main" {
-                    (notices(report, shown))
+                    (notices(report, wanted))
                     (figures(report))
-                    (chart::section(report, shown.range))
+                    (chart::section(report, wanted.range))
                     (clients::section(report))
                     (rules::section(report))
-                    (controls::section(report, shown))
+                    (controls::section(report, wanted))
                     (findings::mismatches(report))
                     (findings::events(report))
                 }
@@ -58,9 +58,9 @@ pub(super) fn page(report: &Report, shown: &Shown) -> Markup {
 }
 
 /// What somebody has to know before anything else.
-fn notices(report: &Report, shown: &Shown) -> Markup {
+fn notices(report: &Report, wanted: &Wanted) -> Markup {
     let tripped = report.rules.iter().filter(|rule| rule.view.tripped.is_some()).count();
-    let changed = shown.changed.as_ref();
+    let changed = wanted.changed.as_ref();
     let changed = changed.and_then(|id| report.rules.iter().find(|rule| rule.view.id == *id));
     html! {
         @if let Some(rule) = changed {
@@ -132,7 +132,7 @@ fn figures(report: &Report) -> Markup {
 
 /// How many upstream calls one request takes.
 fn per_request(counted: Counted) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is wanted")]
     let each = counted.upstream_calls as f64 / counted.requests.max(1) as f64;
     if counted.requests == 0 { "–".to_owned() } else { format!("{each:.1}") }
 }

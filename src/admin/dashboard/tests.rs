@@ -1,13 +1,13 @@
 use super::*;
 use crate::report::tests::sample;
 
-fn page(shown: &Shown) -> String {
-    page::page(&sample(), shown).into_string()
+fn page(wanted: &Wanted) -> String {
+    page::page(&sample(), wanted).into_string()
 }
 
 #[test]
 fn everything_that_a_client_says_is_escaped() {
-    let page = page(&Shown::default());
+    let page = page(&Wanted::default());
     assert!(!page.contains("<script"), "a User-Agent became markup");
     assert!(page.contains("&lt;script&gt;alert(document.domain)&lt;/script&gt;"));
     let mut report = sample();
@@ -17,14 +17,14 @@ fn everything_that_a_client_says_is_escaped() {
     mismatch.operation = evil.clone();
     mismatch.differences.first_mut().unwrap().legacy = Some(evil.clone());
     report.rollout.events.first_mut().unwrap().what = evil.clone();
-    let shown = Shown { refused: Some(evil.clone()), rule: Some(evil.clone()), changed: Some(evil), range: None };
-    let page = page::page(&report, &shown).into_string();
+    let wanted = Wanted { refused: Some(evil.clone()), rule: Some(evil.clone()), changed: Some(evil), range: None };
+    let page = page::page(&report, &wanted).into_string();
     assert!(!page.contains("<img"), "{page}");
 }
 
 #[test]
 fn the_page_needs_nothing_but_itself() {
-    let page = page(&Shown::default());
+    let page = page(&Wanted::default());
     for forbidden in ["style=", "<script", "onclick", "javascript:", "url("] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
@@ -37,8 +37,8 @@ fn the_page_needs_nothing_but_itself() {
 
 #[test]
 fn each_part_says_what_it_should() {
-    let shown = Shown { rule: Some("bulk_sync/get".to_owned()), ..Shown::default() };
-    let page = page(&shown);
+    let wanted = Wanted { rule: Some("bulk_sync/get".to_owned()), ..Wanted::default() };
+    let page = page(&wanted);
     for part in [
         "polytomic 1.18.0 (Python)",
         "polytomic-go 1.16.1",
@@ -57,13 +57,13 @@ fn each_part_says_what_it_should() {
     }
     let mut report = sample();
     report.rollout.can_change = false;
-    let page = page::page(&report, &shown).into_string();
+    let page = page::page(&report, &wanted).into_string();
     assert!(!page.contains("<form") && page.contains("SHIM_ADMIN_TOKEN"));
 }
 
 #[test]
 fn an_empty_shim_has_a_page_too() {
-    let page = page::page(&crate::report::Report::default(), &Shown::default()).into_string();
+    let page = page::page(&crate::report::Report::default(), &Wanted::default()).into_string();
     assert!(page.contains("Nobody has called yet."));
     assert!(!page.contains("NaN") && !page.contains("inf"));
 }

@@ -1,0 +1,275 @@
+//! What runs beside a request, or after it: the other version is asked, and the two answers are
+//! compared. Nobody waits for it, and it only reads.
+//!
+//! Answers that differ are asked for again, in this order: the translation runs once more, with
+//! everything that is said written down, and then legacy is asked a second time. What changed
+//! meanwhile differs between the two legacy answers, and is noise.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::sync::oneshot;
+
+use super::capture::{Evidence, sample};
+use super::compare::{Answer, Context, Found, compare};
+use super::gone::sign;
+use super::guarded::Guarded;
+use super::state::Rollout;
+use super::verdict::{Verdict, settle, without_noise};
+use crate::caller::Fingerprint;
+use crate::disclosure::Report;
+use crate::exchange::{Choice, Exchange, Outcome};
+use crate::failure::Key;
+use crate::message::{LegacyRequest, Origins, UpstreamRequest};
+use crate::rules::Rule;
+use crate::server::Pass;
+use crate::upstream::{Envelope, UpstreamClient, decode_body};
+
+pub(super) use super::guarded::Room;
+
+/// A request whose answers are compared. It has no body.
+pub struct Asked {
+    /// Path and query.
+    pub target: PathAndQuery,
+    /// What all calls have in common.
+    pub envelope: Envelope,
+    /// Who asked.
+    pub caller: Fingerprint,
+    /// Where upstream and the shim are.
+    pub origins: Option<Origins>,
+}
+
+/// One comparison, with its place among those that run at once.
+pub struct Beside {
+    rollout: Rollout,
+    rules: Vec<Arc<Rule>>,
+    asked: Asked,
+    exchange: Exchange<Guarded>,
+    budget: usize,
+    _place: Pass,
+}
+
+/// A translated answer.
+struct Translated {
+    rule: Arc<Rule>,
+    answer: Answer,
+    report: Report,
+}
+
+/// What came of trying to translate.
+enum Turn {
+    Answered(Box<Translated>),
+    /// The request comes under a rule that is not compared, or under none.
+    Elsewhere,
+    Failed,
+}
+
+impl Beside {
+    /// Takes a place for comparing what one of `rules` makes of a request; none where there is
+    /// none, which is counted for the first of them.
+    pub fn prepare(
+        rollout: &Rollout,
+        rules: Vec<Arc<Rule>>,
+        exchange: &Exchange<UpstreamClient>,
+        asked: impl FnOnce() -> Asked,
+    ) -> Option<Self> {
+        let limits = rollout.limits();
+        let first = rules.first()?.id.clone();
+        let Some(place) = rollout.room().enter(&limits) else {
+            rollout.compared(&first, Verdict::Skipped, 0);
+            return None;
+        };
+        let mut asked = asked();
+        asked.envelope.deadline = tokio::time::Instant::now() + limits.deadline;
+        let budget = limits.memory / limits.comparisons.max(1);
+        let guarded = Guarded::new(
+            exchange.upstream().clone(),
+            rollout.clone(),
+            Arc::new(AtomicUsize::new(budget)),
+        );
+        let exchange = exchange.beside(guarded, rollout.room().unseen.clone());
+        let rollout = rollout.clone();
+        Some(Self { rollout, rules, asked, exchange, budget, _place: place })
+    }
+
+    /// The largest answer that can be compared, in bytes.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Compares the legacy answer that the caller is getting, once it is there as a whole, with
+    /// what the translation makes of the request meanwhile.
+    pub async fn shadow(
+        self,
+        (status, headers): (StatusCode, HeaderMap),
+        pieces: oneshot::Receiver<Vec<Bytes>>,
+    ) {
+        let pieces = tokio::time::timeout_at(self.asked.envelope.deadline, pieces);
+        let (pieces, turn) = tokio::join!(pieces, self.translate(&self.exchange));
+        let translated = match turn {
+            Turn::Elsewhere => return,
+            Turn::Failed => return self.end(&self.first(), Verdict::Failed, 0),
+            Turn::Answered(translated) => translated,
+        };
+        // The caller has left, or the answer is too large to be kept.
+        let Ok(Ok(pieces)) = pieces else {
+            return self.end(&translated.rule.id, Verdict::Skipped, 0);
+        };
+        let body = match pieces.len() {
+            1 => pieces.into_iter().next().unwrap_or_default(),
+            _ => pieces.concat().into(),
+        };
+        let body = decode_body(headers.get_all(CONTENT_ENCODING), body, self.budget).await;
+        let Some(body) = body.ok().filter(|body| self.exchange.upstream().take(body.len())) else {
+            return self.end(&translated.rule.id, Verdict::Skipped, 0);
+        };
+        self.rollout.heard(sign(status, &headers, &body));
+        let legacy = Answer::new(status.as_u16(), body);
+        self.conclude(&legacy, &translated).await;
+    }
+
+    /// Compares a translated answer, which the caller has, with upstream's legacy one.
+    pub async fn verify(self, rule: Arc<Rule>, outcome: Outcome) {
+        let Some(translated) = answered(rule.clone(), outcome) else {
+            return self.end(&rule.id, Verdict::Failed, 0);
+        };
+        let Some(legacy) = self.legacy().await else {
+            return self.end(&rule.id, Verdict::Failed, 0);
+        };
+        self.conclude(&legacy, &translated).await;
+    }
+
+    async fn conclude(&self, legacy: &Answer, translated: &Translated) {
+        let rule = &translated.rule;
+        let (found, is_tolerated) = self.differences(legacy, translated);
+        if found.is_empty() {
+            let verdict = if is_tolerated { Verdict::Tolerated } else { Verdict::Same };
+            return self.end(&rule.id, verdict, 0);
+        }
+        let taped = self.exchange.apart(self.exchange.upstream().taped());
+        let Turn::Answered(again) = self.translate(&taped).await else {
+            return self.end(&rule.id, Verdict::Failed, 0);
+        };
+        let Some(second) = self.legacy().await else {
+            return self.end(&rule.id, Verdict::Failed, 0);
+        };
+        let noise = compare(legacy, &second, &self.context(rule));
+        let found = without_noise(self.differences(legacy, &again).0, &noise);
+        if found.is_empty() {
+            return self.end(&rule.id, Verdict::Noise, noise.len());
+        }
+        let evidence = Evidence {
+            rule,
+            asked: &self.asked,
+            kind: self.exchange.pinned(),
+            tape: taped.upstream().tape(),
+            legacy,
+            found,
+        };
+        sample(&self.rollout, evidence);
+        self.end(&rule.id, Verdict::Different, noise.len());
+    }
+
+    fn differences(&self, legacy: &Answer, translated: &Translated) -> (Vec<Found>, bool) {
+        let Translated { rule, answer, report } = translated;
+        let found = compare(legacy, answer, &self.context(rule));
+        settle(found, &rule.id, &self.rollout.tolerances(), (answer, report))
+    }
+
+    fn context(&self, rule: &Rule) -> Context<'static> {
+        Context::new(rule.method.as_str(), rule.path.source(), self.asked.origins.clone())
+    }
+
+    async fn translate(&self, exchange: &Exchange<Guarded>) -> Turn {
+        let envelope = &self.asked.envelope;
+        let target = self.asked.target.clone();
+        let candidates = exchange.candidates(&Method::GET, target.path());
+        // Addresses of upstream stay, as in the answer that this is compared with.
+        let request =
+            LegacyRequest { method: Method::GET, target, body: Bytes::new(), origins: None };
+        let (rule, outcome) = match exchange.choose(candidates, envelope).await {
+            Ok(Choice::Forward) => return Turn::Elsewhere,
+            Ok(Choice::Translate(chosen)) => {
+                let rule = chosen.rule().clone();
+                if !self.rules.iter().any(|own| own.id == rule.id) {
+                    return Turn::Elsewhere;
+                }
+                let Some(outcome) = exchange.translate(chosen, request, envelope).await else {
+                    return Turn::Elsewhere;
+                };
+                (rule, outcome)
+            }
+            Err(refused) => match self.rules.first() {
+                Some(rule) => (rule.clone(), *refused),
+                None => return Turn::Elsewhere,
+            },
+        };
+        answered(rule, outcome).map_or(Turn::Failed, |own| Turn::Answered(Box::new(own)))
+    }
+
+    /// Upstream's legacy answer; none where there is none that says anything.
+    async fn legacy(&self) -> Option<Answer> {
+        let request = UpstreamRequest::new(Method::GET, self.asked.target.clone());
+        let answer = self.exchange.upstream().ask_legacy(request, &self.asked.envelope).await;
+        let answer = answer.ok()?;
+        self.rollout.heard(sign(answer.status, &answer.headers, &answer.body));
+        let says_something = !answer.status.is_server_error();
+        says_something.then(|| Answer::new(answer.status.as_u16(), answer.body))
+    }
+
+    fn first(&self) -> String {
+        self.rules.first().map(|rule| rule.id.clone()).unwrap_or_default()
+    }
+
+    fn end(&self, rule: &str, verdict: Verdict, noise: usize) {
+        self.rollout.compared(rule, verdict, noise);
+    }
+}
+
+/// The answer as far as it says something of the translation: not where upstream was out of reach,
+/// or the comparison was given up.
+fn answered(rule: Arc<Rule>, outcome: Outcome) -> Option<Translated> {
+    let key = outcome.failure.as_ref().map(|failure| failure.key);
+    let is_of_the_way = matches!(
+        key,
+        Some(
+            Key::UpstreamUnreachable
+                | Key::UpstreamCut
+                | Key::UpstreamTimeout
+                | Key::Overloaded
+                | Key::TooManyTranslations
+                | Key::ShuttingDown
+        )
+    );
+    let status = outcome.response.status;
+    let is_of_upstream = key.is_none()
+        && (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS);
+    if is_of_the_way || is_of_upstream {
+        return None;
+    }
+    let answer = Answer::new(status.as_u16(), outcome.response.body.to_bytes());
+    Some(Translated { rule, answer, report: outcome.report })
+}
+
+/// Asks upstream in both versions who is calling, to learn whether it still serves 2024-02-08.
+pub(crate) async fn ask_what_is_served(
+    rollout: Rollout,
+    client: UpstreamClient,
+    envelope: Envelope,
+) {
+    use crate::upstream::Upstream as _;
+    let budget = Arc::new(AtomicUsize::new(64 << 10));
+    let guarded = Guarded::new(client, rollout.clone(), budget);
+    let me = || UpstreamRequest::new(Method::GET, PathAndQuery::from_static("/api/me"));
+    let legacy = guarded.ask_legacy(me(), &envelope).await;
+    let upstream = guarded.call(me(), &envelope).await;
+    let legacy = match &legacy {
+        Ok(answer) => sign(answer.status, &answer.headers, &answer.body),
+        Err(_) => super::gone::Sign::None,
+    };
+    rollout.told(legacy, upstream.is_ok_and(|answer| answer.status.is_success()));
+}
