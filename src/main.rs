@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, EmulatorArguments, Flags, ReportArguments, RulesArguments, TableFormat,
+    Cli, Command, DemoArguments, EmulatorArguments, Flags, ReportArguments, RulesArguments, TableFormat,
     healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
@@ -18,6 +18,7 @@ use polytomic_shim::exchange::Translator;
 use polytomic_shim::reload::Reload;
 use polytomic_shim::rollout::{self, Rollout};
 use polytomic_shim::rules::Rules;
+use polytomic_shim::secret::Secret;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
@@ -29,7 +30,10 @@ fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
     let outcome = match command.unwrap_or(Command::Serve(Flags::default())) {
         Command::Serve(more) => serve(flags.and(more)),
-        Command::Demo(more) => load(flags.and(more)).and_then(demo),
+        Command::Demo(more) => {
+            let DemoArguments { traffic, flags: more } = more;
+            load(flags.and(more)).and_then(|settings| demo(settings, traffic))
+        }
         Command::Emulator(arguments) => emulator(arguments),
         Command::Check(more) => {
             let flags = flags.and(more);
@@ -101,14 +105,24 @@ fn report(arguments: &ReportArguments) -> Result<ExitCode, String> {
     Ok(if fails { ExitCode::from(LEGACY_IS_LEFT) } else { ExitCode::SUCCESS })
 }
 
-/// Serves in front of an emulator of its own.
-fn demo(mut settings: Settings) -> Result<ExitCode, String> {
+/// Serves in front of an emulator of its own, which pretend clients may call.
+fn demo(mut settings: Settings, traffic: Option<bool>) -> Result<ExitCode, String> {
+    let traffic = traffic.unwrap_or(settings.rollout.is_some());
+    let own_token = settings.admin_token.is_none();
+    settings.admin_token.get_or_insert_with(|| Secret::new(demo::ADMIN_TOKEN.to_owned()));
     block_on(async {
         let export = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
-        let instructions = |shim| show(&demo::instructions(shim, upstream.address));
+        let instructions = |(shim, admin)| {
+            let emulator = upstream.address;
+            let addresses = demo::Addresses { shim, admin, emulator };
+            show(&demo::instructions(addresses, own_token));
+            if traffic {
+                tokio::spawn(demo::generate(shim));
+            }
+        };
         let ending = stages(settings, None, instructions).await;
         export.finish().await;
         ending
@@ -129,12 +143,12 @@ fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
     })?
 }
 
-/// The stages of serving, in their order. `listening` gets the address for clients once it is
-/// known; with `flags`, settings are read again at SIGHUP.
+/// The stages of serving, in their order. `listening` gets the addresses for clients and
+/// for admins once they are known; with `flags`, settings are read again at SIGHUP.
 async fn stages(
     mut settings: Settings,
     flags: Option<Flags>,
-    listening: impl FnOnce(SocketAddr),
+    listening: impl FnOnce((SocketAddr, SocketAddr)),
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let status = Status::default();
@@ -147,7 +161,7 @@ async fn stages(
     let live = Arc::new(Live::new(settings.clone()).map_err(text)?);
     let listeners = Listeners::bind(&settings).await.map_err(text)?;
     listeners.announce(&settings, client.roots());
-    listening(listeners.addresses().map_err(text)?.0);
+    listening(listeners.addresses().map_err(text)?);
     status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
     status.told.tell(&rules, &settings);
     let metrics = status.metrics.clone();

@@ -49,7 +49,7 @@ pub enum Command {
     ///
     /// Takes the settings of `serve`; `upstream` is the emulator, whatever is configured.
     #[command(after_help = DEMO_EXAMPLES, after_long_help = DEMO_EXAMPLES)]
-    Demo(Flags),
+    Demo(DemoArguments),
     /// Run the emulated upstream alone: both versions of the API, with the demo's data.
     #[command(after_help = EMULATOR_EXAMPLES, after_long_help = EMULATOR_EXAMPLES)]
     Emulator(EmulatorArguments),
@@ -85,12 +85,24 @@ Examples:
 const DEMO_EXAMPLES: &str = "\
 Examples:
   polytomic-shim demo
+  polytomic-shim demo --rollout shadow      (with traffic; the dashboard's address is printed)
   polytomic-shim demo --listen 127.0.0.1:0 --admin 127.0.0.1:0";
 
 const EMULATOR_EXAMPLES: &str = "\
 Examples:
   polytomic-shim emulator
   polytomic-shim emulator --listen 127.0.0.1:9090 --latency 20ms --model-syncs 500";
+
+/// The arguments of `demo`.
+#[derive(Args)]
+pub struct DemoArguments {
+    /// Whether a few pretend clients call the shim all the time [default: true with --rollout, else false].
+    #[arg(long, value_name = "BOOLEAN")]
+    pub traffic: Option<bool>,
+    /// Settings.
+    #[command(flatten)]
+    pub flags: Flags,
+}
 
 /// The arguments of `explain`.
 #[derive(Args)]
