@@ -16,6 +16,9 @@
 //!    show or keep ([`disclosure`]).
 //! 4. [`exchange`] sends what the flow asks for, through [`upstream`], within limits and deadline.
 //!
+//! Every request ends in the counters of [`usage`]: who called which operation. [`report`] puts them
+//! beside the rules and the [`rollout`], for the dashboard and for `polytomic-shim report`.
+//!
 //! # Invariants
 //!
 //! - Translations do no I/O: a flow or lens cannot open a connection. Tests and `explain` drive

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, DemoArguments, EmulatorArguments, Flags, ReportArguments, RulesArguments, TableFormat,
-    healthcheck, question,
+    Cli, Command, DemoArguments, EmulatorArguments, Flags, ReportArguments, RulesArguments,
+    TableFormat, healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;

@@ -54,9 +54,7 @@ pub struct Contract {
 impl Contract {
     /// The contract of that version; the embedded document is parsed on the first call.
     pub fn of(version: Version) -> &'static Contract {
-        static LEGACY: LazyLock<Contract> = LazyLock::new(|| {
-            Contract::parse(LEGACY_DOCUMENT)
-        });
+        static LEGACY: LazyLock<Contract> = LazyLock::new(|| Contract::parse(LEGACY_DOCUMENT));
         static UPSTREAM: LazyLock<Contract> = LazyLock::new(|| {
             Contract::parse(include_str!("../../fixtures/contract/2025-09-18.openapi.json"))
         });

@@ -71,13 +71,19 @@ const CLIENTS: [Pretend; 5] = [
 /// Sends requests to a shim for as long as this is polled, up to a bound.
 pub async fn generate(shim: SocketAddr) {
     // A shim that listens everywhere is asked on loopback.
-    let host = if shim.ip().is_unspecified() { "127.0.0.1".to_owned() } else { shim.ip().to_string() };
-    let shim = if host.contains(':') { format!("[{host}]:{}", shim.port()) } else { format!("{host}:{}", shim.port()) };
+    let host =
+        if shim.ip().is_unspecified() { "127.0.0.1".to_owned() } else { shim.ip().to_string() };
+    let shim = if host.contains(':') {
+        format!("[{host}]:{}", shim.port())
+    } else {
+        format!("{host}:{}", shim.port())
+    };
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut rounds = [0_u64; CLIENTS.len()];
     for number in 0..MOST {
         // Some call more than others: a pattern that repeats only after a while.
-        let place = usize::try_from((number * number + number / 3) % CLIENTS.len() as u64).unwrap_or_default();
+        let place = usize::try_from((number * number + number / 3) % CLIENTS.len() as u64)
+            .unwrap_or_default();
         if let (Some(pretend), Some(round)) = (CLIENTS.get(place), rounds.get_mut(place)) {
             send(&client, &shim, pretend, *round).await;
             *round += 1;
@@ -86,7 +92,12 @@ pub async fn generate(shim: SocketAddr) {
     }
 }
 
-async fn send(client: &Client<HttpConnector, Empty<Bytes>>, shim: &str, pretend: &Pretend, round: u64) {
+async fn send(
+    client: &Client<HttpConnector, Empty<Bytes>>,
+    shim: &str,
+    pretend: &Pretend,
+    round: u64,
+) {
     let count = pretend.paths.len() as u64;
     let place = usize::try_from(round % count).unwrap_or_default();
     let path = pretend.paths.get(place).copied().unwrap_or("/api/me");

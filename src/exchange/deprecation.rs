@@ -13,7 +13,9 @@ pub(super) fn headers(settings: &Settings) -> Vec<(HeaderName, HeaderValue)> {
             headers.push((name, value));
         }
     };
-    let link = |relation| format!("<{}>; rel=\"{relation}\"; type=\"text/html\"", settings.migration_guide);
+    let link = |relation| {
+        format!("<{}>; rel=\"{relation}\"; type=\"text/html\"", settings.migration_guide)
+    };
     if let Some(moment) = settings.deprecation {
         add(HeaderName::from_static("deprecation"), format!("@{}", seconds(moment)));
         add(LINK, link("deprecation"));
@@ -42,7 +44,9 @@ mod tests {
     fn of(flags: &[(&'static str, &str)]) -> Vec<String> {
         let flags = flags.iter().map(|(name, value)| (*name, value.into())).collect();
         let settings = Settings::load(flags, std::iter::empty()).unwrap();
-        let line = |(name, value): (HeaderName, HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
+        let line = |(name, value): (HeaderName, HeaderValue)| {
+            format!("{name}: {}", value.to_str().unwrap())
+        };
         headers(&settings).into_iter().map(line).collect()
     }
 

@@ -146,7 +146,9 @@ impl Workings {
         }
         call.answered(response.status(), response.body().upstream_calls());
         // Only translations ask who calls; whatever goes through would look in vain.
-        if response.body().is_translated() && let Some(caller) = call.of_unknown_organization() {
+        if response.body().is_translated()
+            && let Some(caller) = call.of_unknown_organization()
+        {
             call.belongs_to(self.exchange.organization(&caller).await);
         }
         response

@@ -133,9 +133,7 @@ impl Workings {
             self.rollout.heard(heard);
         }
         self.mark(&mut response, if is_shadowed { "shadow" } else { "legacy" });
-        response
-            .body_mut()
-            .set_account(Account { ending: Ending::Legacy, ..Account::default() });
+        response.body_mut().set_account(Account { ending: Ending::Legacy, ..Account::default() });
         location::rewrite(response.headers_mut(), || self.origins(&front));
         Ok(response)
     }

@@ -47,7 +47,8 @@ pub struct Asked {
 /// The shim cannot be asked, or does not answer with a report; a sentence for people.
 pub async fn run(asked: &Asked) -> Result<(String, bool), String> {
     let body = tokio::time::timeout(TIMEOUT, ask(&asked.admin));
-    let body = body.await.map_err(|_| format!("{} did not answer within {TIMEOUT:?}", asked.admin))??;
+    let body =
+        body.await.map_err(|_| format!("{} did not answer within {TIMEOUT:?}", asked.admin))??;
     let report: Report = serde_json::from_slice(&body)
         .map_err(|error| format!("{} did not answer with a report: {error}", asked.admin))?;
     let report = match asked.since {
@@ -61,7 +62,9 @@ pub async fn run(asked: &Asked) -> Result<(String, bool), String> {
     let printed = match asked.form {
         Form::Text => text::text(&report, idle),
         Form::Markdown => markdown::markdown(&report, idle),
-        Form::Json => serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n",
+        Form::Json => {
+            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n"
+        }
     };
     Ok((printed, report.has_legacy()))
 }
@@ -71,7 +74,11 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 async fn ask(admin: &str) -> Result<Bytes, String> {
-    let wrong = || format!("`{admin}` is not the address of an admin listener; write it like http://127.0.0.1:8081");
+    let wrong = || {
+        format!(
+            "`{admin}` is not the address of an admin listener; write it like http://127.0.0.1:8081"
+        )
+    };
     let uri: Uri = admin.parse().map_err(|_| wrong())?;
     if uri.scheme_str() != Some("http") {
         return Err(wrong());
@@ -80,7 +87,8 @@ async fn ask(admin: &str) -> Result<Bytes, String> {
     let failed = |error: String| format!("{admin} cannot be asked: {error}");
     let (host, port) = (authority.host(), authority.port_u16().unwrap_or(80));
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, port)).await.map_err(|error| failed(error.to_string()))?;
+    let stream =
+        TcpStream::connect((host, port)).await.map_err(|error| failed(error.to_string()))?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| failed(error.to_string()))?;
     tokio::spawn(connection);

@@ -63,7 +63,9 @@ fn rules(report: &Report, idle: u64, page: &mut String) {
     if report.rules.is_empty() {
         return;
     }
-    page.push_str("\n## Rules\n\n| rule | mode | legacy requests | compared | differ | to delete |\n");
+    page.push_str(
+        "\n## Rules\n\n| rule | mode | legacy requests | compared | differ | to delete |\n",
+    );
     page.push_str("| --- | --- | ---: | ---: | ---: | --- |\n");
     for rule in &report.rules {
         let view = &rule.view;

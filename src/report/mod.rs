@@ -6,16 +6,16 @@ mod advice;
 mod client;
 mod markdown;
 mod say;
-mod text;
 #[cfg(test)]
 pub(crate) mod tests;
+mod text;
 
 use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Instead};
 pub use client::{Asked, Form, run};
-pub(crate) use text::deletion;
 pub use say::{ago, grouped, moment, name, share};
+pub(crate) use text::deletion;
 
 use crate::catalogue::Entry;
 use crate::rollout::view::{Mode, RuleView, View as RolloutView};
@@ -133,8 +133,8 @@ fn translated(entry: &Entry) -> RuleView {
 }
 
 impl Report {
-    /// Leaves out callers and operations that have not been seen since a moment, and counts no
-    /// legacy traffic that came before it.
+    /// Leaves out callers and operations that have not been seen since a moment. What stays keeps
+    /// its counts, those from before included.
     #[must_use]
     pub fn since(mut self, moment: u64) -> Self {
         let usage = &mut self.usage;

@@ -41,8 +41,17 @@ fn callers(report: &Report, text: &mut String) {
         return;
     }
     let mut rows = vec![
-        ["client", "caller", "organization", "legacy", "errors", "calls", "migrated", "last legacy"]
-            .map(str::to_owned),
+        [
+            "client",
+            "caller",
+            "organization",
+            "legacy",
+            "errors",
+            "calls",
+            "migrated",
+            "last legacy",
+        ]
+        .map(str::to_owned),
     ];
     for caller in legacy {
         rows.push([
@@ -58,7 +67,8 @@ fn callers(report: &Report, text: &mut String) {
     }
     let _ = write!(text, "\nWho still calls 2024-02-08\n\n{}", lines(&rows));
     if usage.evicted > 0 {
-        let _ = writeln!(text, "  {} more were forgotten (`usage_callers`)", grouped(usage.evicted));
+        let _ =
+            writeln!(text, "  {} more were forgotten (`usage_callers`)", grouped(usage.evicted));
     }
 }
 
@@ -96,7 +106,8 @@ fn to_do(report: &Report, text: &mut String) {
 }
 
 fn rules(report: &Report, idle: u64, text: &mut String) {
-    let mut rows = vec![["rule", "mode", "requests", "compared", "differ", "to delete"].map(str::to_owned)];
+    let mut rows =
+        vec![["rule", "mode", "requests", "compared", "differ", "to delete"].map(str::to_owned)];
     for rule in &report.rules {
         let view = &rule.view;
         let share_of = match view.share {

@@ -103,7 +103,12 @@ impl Redactor {
             Shape::Id => format!("00000000-0000-4000-8000-{}", self.hash(text)),
             // Distinct, in a plausible form.
             Shape::Time => {
-                format!("2025-01-01T{:02}:{:02}:{:02}Z", number / 3600 % 24, number / 60 % 60, number % 60)
+                format!(
+                    "2025-01-01T{:02}:{:02}:{:02}Z",
+                    number / 3600 % 24,
+                    number / 60 % 60,
+                    number % 60
+                )
             }
             Shape::Address if self.is_upstream(text) => format!("{UPSTREAM}/text-{number}"),
             Shape::Address => format!("https://elsewhere.example/text-{number}"),

@@ -212,8 +212,7 @@ impl Rollout {
             let ledger = book.ledgers.get(&rule.id).cloned().unwrap_or_else(fresh);
             rules.insert(rule.id.clone(), InForce { policy, ledger });
         }
-        book.ledgers =
-            rules.iter().map(|(id, rule)| (id.clone(), rule.ledger.clone())).collect();
+        book.ledgers = rules.iter().map(|(id, rule)| (id.clone(), rule.ledger.clone())).collect();
         let rest = book.rest();
         let asks_for_organization = rest.asks_for_organization()
             || rules.values().any(|rule| rule.policy.asks_for_organization());
@@ -367,7 +366,9 @@ impl Rollout {
         if !self.0.gone.told(legacy, upstream_answers, now()) {
             return;
         }
-        tracing::error!("upstream no longer serves 2024-02-08: everything is translated from now on");
+        tracing::error!(
+            "upstream no longer serves 2024-02-08: everything is translated from now on"
+        );
         let what = "upstream no longer serves 2024-02-08: everything is translated, and the breaker stays out of it";
         self.book().note(None, "upstream", what);
         self.show_modes();
@@ -454,7 +455,8 @@ impl Rollout {
     /// Whether a token opens the rollout for changes; takes the same time for every wrong one.
     pub fn access(&self, token: Option<&[u8]>) -> Access {
         let Some(own) = self.0.token.load_full() else { return Access::NoToken };
-        let (own, given) = (Sha256::digest(own.expose()), Sha256::digest(token.unwrap_or_default()));
+        let (own, given) =
+            (Sha256::digest(own.expose()), Sha256::digest(token.unwrap_or_default()));
         let is_same = bool::from(own.as_slice().ct_eq(given.as_slice()));
         if is_same && token.is_some() { Access::Granted } else { Access::Refused }
     }
@@ -463,8 +465,11 @@ impl Rollout {
     pub fn view(&self) -> View {
         let book = self.book();
         let force = self.0.force.load();
-        let mut rules: Vec<RuleView> =
-            book.rules.iter().filter_map(|facts| rule_view(facts, force.rules.get(&facts.id)?)).collect();
+        let mut rules: Vec<RuleView> = book
+            .rules
+            .iter()
+            .filter_map(|facts| rule_view(facts, force.rules.get(&facts.id)?))
+            .collect();
         rules.sort_by(|left, right| left.id.cmp(&right.id));
         View {
             rules,
@@ -556,12 +561,8 @@ fn describe(policy: &Policy) -> String {
 
 /// A name that came from outside, as it may stand in a list.
 fn name(by: Option<&str>) -> String {
-    let clean: String = by
-        .unwrap_or_default()
-        .chars()
-        .filter(|own| !own.is_control())
-        .take(80)
-        .collect();
+    let clean: String =
+        by.unwrap_or_default().chars().filter(|own| !own.is_control()).take(80).collect();
     let clean = clean.trim();
     if clean.is_empty() { "somebody with the token".to_owned() } else { clean.to_owned() }
 }

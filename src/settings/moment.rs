@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn pages_are_of_the_web() {
         assert!(page("https://docs.example.com/a?b=c").is_ok());
-        for wrong in ["", "/a", "docs.example.com", "javascript:alert(1)", "https://a b", "https://a/<b>"] {
+        for wrong in
+            ["", "/a", "docs.example.com", "javascript:alert(1)", "https://a b", "https://a/<b>"]
+        {
             assert!(page(wrong).is_err(), "{wrong}");
         }
     }

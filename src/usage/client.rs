@@ -87,6 +87,13 @@ impl Client {
         self.last.load(Ordering::Relaxed)
     }
 
+    /// When it last asked for legacy, and for upstream; 0 for never.
+    pub(super) fn seen(&self) -> (u64, u64) {
+        let legacy = self.operations.iter().filter_map(OnceLock::get);
+        let legacy = legacy.map(|counts| counts.last()).max().unwrap_or_default();
+        (legacy, self.migrated.last())
+    }
+
     pub(super) fn organization(&self) -> Option<&String> {
         self.organization.get()
     }

@@ -47,6 +47,10 @@ impl Counts {
         self.requests.load(Ordering::Relaxed)
     }
 
+    pub(super) fn last(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
     pub(super) fn now(&self) -> Counted {
         Counted {
             requests: self.requests.load(Ordering::Relaxed),
@@ -102,8 +106,7 @@ mod tests {
         counts.add(20, true, 3);
         counts.add(30, false, 1);
         let counted = counts.now();
-        let expected =
-            Counted { requests: 2, errors: 1, upstream_calls: 4, first: 20, last: 30 };
+        let expected = Counted { requests: 2, errors: 1, upstream_calls: 4, first: 20, last: 30 };
         assert_eq!(counted, expected);
         let later = Counts::default();
         later.restore(counted);

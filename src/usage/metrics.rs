@@ -17,16 +17,9 @@ impl Collector for Usage {
         self.encode_operations(&mut encoder)?;
         self.encode_sdks(&mut encoder)?;
         let recent = now().saturating_sub(DAY);
-        let callers = self.known();
-        let legacy = callers
-            .values()
-            .filter(|client| client.view(&self.operations).legacy.last >= recent)
-            .count();
-        let migrated = callers
-            .values()
-            .filter(|client| client.view(&self.operations).migrated.last >= recent)
-            .count();
-        drop(callers);
+        let seen: Vec<(u64, u64)> = self.known().values().map(|client| client.seen()).collect();
+        let legacy = seen.iter().filter(|(legacy, _)| *legacy >= recent).count();
+        let migrated = seen.iter().filter(|(_, migrated)| *migrated >= recent).count();
         let help = "Clients seen within a day, by the API version that they asked for; one may ask for both";
         let mut family = encoder.encode_descriptor("clients", help, None, MetricType::Gauge)?;
         for (version, count) in [("legacy", legacy), ("upstream", migrated)] {
@@ -35,14 +28,17 @@ impl Collector for Usage {
         }
         let help = "Clients forgotten by usage to make place for others";
         let evicted = self.evicted.load(std::sync::atomic::Ordering::Relaxed);
-        let family = encoder.encode_descriptor("clients_evicted", help, None, MetricType::Counter)?;
+        let family =
+            encoder.encode_descriptor("clients_evicted", help, None, MetricType::Counter)?;
         ConstCounter::new(evicted).encode(family)
     }
 }
 
 impl Usage {
     fn encode_operations(&self, encoder: &mut DescriptorEncoder<'_>) -> Result {
-        let all = || self.operations.iter().zip(&self.legacy).map(|(name, counts)| (&name.id, counts.now()));
+        let all = || {
+            self.operations.iter().zip(&self.legacy).map(|(name, counts)| (&name.id, counts.now()))
+        };
         let called = || all().filter(|(_, counted)| counted.requests > 0);
         let help = "Legacy requests by operation of the contract";
         let mut family =

@@ -199,7 +199,10 @@ mod tests {
             assert_eq!(id(&operations, method, path), UNKNOWN, "{method} {path}");
         }
         assert_eq!(id(&operations, "GET", "/api/syncs/"), "model_sync.list");
-        assert_eq!(id(&operations, "GET", "/api/bulk/syncs/status"), "bulk_sync.executions.list_status");
+        assert_eq!(
+            id(&operations, "GET", "/api/bulk/syncs/status"),
+            "bulk_sync.executions.list_status"
+        );
         assert_eq!(id(&operations, "GET", "/api/bulk/syncs/7"), "bulk_sync.get");
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError,
@@ -15,11 +15,11 @@ use redb::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Usage;
 use super::call::Asks;
 use super::counts::Counted;
 use super::history::Bucket;
 use super::who::Who;
-use super::Usage;
 use crate::secret::Secret;
 
 /// What the file is, and the version of its form.
@@ -98,15 +98,17 @@ impl State {
     }
 
     fn open_file(path: &Path, salt: Option<&Secret<String>>) -> Result<Self, StateError> {
-        let error = |what: String, hint| StateError { path: path.display().to_string(), what, hint };
+        let error =
+            |what: String, hint| StateError { path: path.display().to_string(), what, hint };
         make(path).map_err(|source| {
             error(format!("cannot be opened: {source}"), "check its folder and permissions")
         })?;
         let database = Builder::new().set_cache_size(CACHE).create(path);
         let database = database.map_err(|source| match source {
-            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-                error("is in use by another process".to_owned(), "give each process a file of its own")
-            }
+            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => error(
+                "is in use by another process".to_owned(),
+                "give each process a file of its own",
+            ),
             source => error(format!("is damaged, or no state file: {source}"), MOVE_AWAY),
         })?;
         let salt = claim(&database, salt).map_err(|what| error(what, MOVE_AWAY))?;
@@ -127,7 +129,8 @@ impl State {
     fn restore(&self, usage: &Usage) -> Result<(), redb::Error> {
         let transaction = self.database.begin_read()?;
         let meta = transaction.open_table(META)?;
-        let totals: Totals = meta.get("totals")?.map(|text| read(text.value())).transpose()?.unwrap_or_default();
+        let totals: Totals =
+            meta.get("totals")?.map(|text| read(text.value())).transpose()?.unwrap_or_default();
         let mut clients: Vec<(Who, Kept)> = Vec::new();
         for row in transaction.open_table(CLIENTS)?.iter()? {
             let (who, kept) = row?;
@@ -167,7 +170,8 @@ impl State {
             let evicted = usage.evicted.load(Ordering::Relaxed);
             if self.evicted.swap(evicted, Ordering::Relaxed) != evicted {
                 let known: Vec<String> = usage.known().keys().map(json).collect();
-                let known: std::collections::HashSet<&str> = known.iter().map(String::as_str).collect();
+                let known: std::collections::HashSet<&str> =
+                    known.iter().map(String::as_str).collect();
                 clients.retain(|who, _| known.contains(who))?;
             }
             transaction.open_table(META)?.insert("totals", json(&usage.totals()).as_bytes())?;
@@ -211,7 +215,8 @@ fn claim(database: &Database, given: Option<&Secret<String>>) -> Result<Secret<S
     let wrong = |error: redb::Error| format!("is damaged: {error}");
     let transaction = database.begin_write().map_err(|error| wrong(error.into()))?;
     let salt = {
-        let is_empty = transaction.list_tables().map_err(|error| wrong(error.into()))?.next().is_none();
+        let is_empty =
+            transaction.list_tables().map_err(|error| wrong(error.into()))?.next().is_none();
         let mut meta = match transaction.open_table(META) {
             Ok(meta) => meta,
             Err(TableError::Storage(error)) => return Err(wrong(error.into())),
@@ -231,7 +236,8 @@ fn claim(database: &Database, given: Option<&Secret<String>>) -> Result<Secret<S
         }
         let (own, before) = (text("salt")?, text("salt check")?);
         let own = own.and_then(|own| String::from_utf8(own).ok());
-        let fresh = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let fresh =
+            || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         let salt = given.cloned().unwrap_or_else(|| Secret::new(own.unwrap_or_else(fresh)));
         let check = Sha256::new().chain_update("salt check").chain_update(salt.expose()).finalize();
         let check = check.get(..8).unwrap_or_default();

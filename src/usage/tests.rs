@@ -161,7 +161,8 @@ fn threads_that_count_at_once_lose_nothing() {
 #[test]
 fn cost_of_a_known_caller() {
     let usage = Usage::default();
-    let mut headers = headers("a-key-of-some-forty-characters-in-length", "polytomic/1.18.0 python/3.12");
+    let mut headers =
+        headers("a-key-of-some-forty-characters-in-length", "polytomic/1.18.0 python/3.12");
     headers.insert("accept", "application/json".parse().unwrap());
     headers.insert("host", "shim.internal".parse().unwrap());
     let path = "/api/bulk/syncs/0000000d-0000-4000-8000-000000000007/schemas";

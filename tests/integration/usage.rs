@@ -17,7 +17,8 @@ const GO: &str = "Authorization: Bearer demo-a-organization\r\nX-Fern-SDK-Name: 
      X-Fern-SDK-Version: v1.16.1\r\n";
 
 async fn get(address: SocketAddr, path: &str, headers: &str) -> String {
-    raw(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")).await
+    raw(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"))
+        .await
 }
 
 async fn told(admin: SocketAddr, path: &str) -> Value {
@@ -64,7 +65,10 @@ async fn who_calls_what_is_counted_and_told() {
     let python = of("polytomic");
     assert_eq!(python["organization"], ORGANIZATION_A, "{python:#}");
     assert_eq!(python["user_agent"], "nightly <b>report</b>");
-    assert_eq!((&python["legacy"]["requests"], &python["legacy"]["errors"]), (&7.into(), &3.into()));
+    assert_eq!(
+        (&python["legacy"]["requests"], &python["legacy"]["errors"]),
+        (&7.into(), &3.into())
+    );
     let operation = |id: &str| {
         let all = python["operations"].as_array().unwrap();
         all.iter().find(|operation| operation["id"] == id).unwrap().clone()
@@ -82,7 +86,10 @@ async fn who_calls_what_is_counted_and_told() {
         ("legacy_requests_total{operation=\"bulk_sync.get\"}", 2.0),
         ("legacy_requests_total{operation=\"identity.get\"}", 3.0),
         ("sdk_requests_total{sdk=\"polytomic 1.18\",version=\"legacy\"}", 7.0),
-        ("sdk_requests_total{sdk=\"github.com/polytomic/polytomic-go 1.16\",version=\"upstream\"}", 1.0),
+        (
+            "sdk_requests_total{sdk=\"github.com/polytomic/polytomic-go 1.16\",version=\"upstream\"}",
+            1.0,
+        ),
         ("clients{version=\"legacy\"}", 2.0),
         ("clients{version=\"upstream\"}", 1.0),
         ("clients_evicted_total", 0.0),
@@ -132,7 +139,12 @@ async fn the_report_is_printed_and_fails_where_legacy_traffic_is_left() {
     let text = report(demo.admin, &[]);
     assert_eq!(text.status.code(), Some(0));
     let text = String::from_utf8(text.stdout).unwrap();
-    for part in ["0 of 1 requests", "polytomic 1.18.0 (Python)", "-> GET /api/syncs/{$.id} (for each item)", "model_sync/list"] {
+    for part in [
+        "0 of 1 requests",
+        "polytomic 1.18.0 (Python)",
+        "-> GET /api/syncs/{$.id} (for each item)",
+        "model_sync/list",
+    ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
     let json = report(demo.admin, &["--format", "json", "--fail-if-legacy", "--since", "1h"]);
@@ -174,7 +186,10 @@ async fn usage_is_kept_across_restarts() {
     second.exit_code().await;
 
     let third = process();
-    assert_eq!(told(third.admin, "/usage").await["legacy"]["requests"].as_u64().map(|count| count >= 1), Some(true));
+    assert_eq!(
+        told(third.admin, "/usage").await["legacy"]["requests"].as_u64().map(|count| count >= 1),
+        Some(true)
+    );
     third.end().await;
 
     std::fs::write(state, "these are my notes, and no state file at all").unwrap();
@@ -184,6 +199,9 @@ async fn usage_is_kept_across_restarts() {
         .unwrap();
     let message = String::from_utf8_lossy(&foreign.stderr);
     assert_eq!(foreign.status.code(), Some(1));
-    assert!(message.contains("is damaged, or no state file") && message.contains("hint: "), "{message}");
+    assert!(
+        message.contains("is damaged, or no state file") && message.contains("hint: "),
+        "{message}"
+    );
     assert!(!message.contains("panicked"), "{message}");
 }

@@ -245,9 +245,17 @@ mod tests {
 
     #[test]
     fn the_axis_ends_at_a_round_number() {
-        for (highest, top) in
-            [(0, 2), (1, 2), (2, 2), (3, 10), (10, 10), (11, 20), (30, 50), (51, 100), (1_001, 2_000)]
-        {
+        for (highest, top) in [
+            (0, 2),
+            (1, 2),
+            (2, 2),
+            (3, 10),
+            (10, 10),
+            (11, 20),
+            (30, 50),
+            (51, 100),
+            (1_001, 2_000),
+        ] {
             assert_eq!(ceiling(highest), top, "{highest}");
         }
         assert!(ceiling(u64::MAX) >= u64::MAX / 10);
@@ -267,8 +275,12 @@ mod tests {
         let (first, last) = (columns.first().unwrap(), columns.last().unwrap());
         assert_eq!((first.start, first.traffic.legacy), (971 * DAY, 2));
         assert_eq!((last.start, last.traffic.legacy), (1_000 * DAY, 3));
-        let sum: u64 = super::columns(Range::Year, &usage).iter().map(|column| column.traffic.legacy).sum();
+        let sum: u64 =
+            super::columns(Range::Year, &usage).iter().map(|column| column.traffic.legacy).sum();
         assert_eq!(sum, 14);
-        assert_eq!(Range::fitting(&View { at, since: at - 3 * DAY, ..View::default() }), Range::Month);
+        assert_eq!(
+            Range::fitting(&View { at, since: at - 3 * DAY, ..View::default() }),
+            Range::Month
+        );
     }
 }

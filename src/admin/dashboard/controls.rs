@@ -30,7 +30,12 @@ pub(super) struct Asked {
 
 pub(super) async fn change(State(status): State<Status>, Form(asked): Form<Asked>) -> Response {
     let Some(rollout) = status.rollout.get() else {
-        return refused(&status, StatusCode::SERVICE_UNAVAILABLE, &asked, "The rollout is not loaded yet.");
+        return refused(
+            &status,
+            StatusCode::SERVICE_UNAVAILABLE,
+            &asked,
+            "The rollout is not loaded yet.",
+        );
     };
     match rollout.access(Some(asked.token.as_bytes())) {
         Access::Granted => {}

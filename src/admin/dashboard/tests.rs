@@ -17,7 +17,12 @@ fn everything_that_a_client_says_is_escaped() {
     mismatch.operation = evil.clone();
     mismatch.differences.first_mut().unwrap().legacy = Some(evil.clone());
     report.rollout.events.first_mut().unwrap().what = evil.clone();
-    let wanted = Wanted { refused: Some(evil.clone()), rule: Some(evil.clone()), changed: Some(evil), range: None };
+    let wanted = Wanted {
+        refused: Some(evil.clone()),
+        rule: Some(evil.clone()),
+        changed: Some(evil),
+        range: None,
+    };
     let page = page::page(&report, &wanted).into_string();
     assert!(!page.contains("<img"), "{page}");
 }

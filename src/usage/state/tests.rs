@@ -47,7 +47,10 @@ fn counts_callers_and_their_names_outlive_the_process() {
     assert_eq!(second.legacy.first, first.legacy.first);
     let third = process(&path, &[], 10);
     assert_eq!(third.callers.len(), 3);
-    assert_eq!(serde_json::to_value(&third.operations).unwrap(), serde_json::to_value(&second.operations).unwrap());
+    assert_eq!(
+        serde_json::to_value(&third.operations).unwrap(),
+        serde_json::to_value(&second.operations).unwrap()
+    );
 }
 
 #[test]
@@ -91,7 +94,10 @@ fn what_is_no_state_file_is_refused_and_left_alone() {
     let text = "These are my notes. ".repeat(1_000);
     std::fs::write(&path, &text).unwrap();
     let message = refusal(&path);
-    assert!(message.contains("is damaged, or no state file") && message.contains("hint: "), "{message}");
+    assert!(
+        message.contains("is damaged, or no state file") && message.contains("hint: "),
+        "{message}"
+    );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 
     let path = folder.path().join("other.redb");
