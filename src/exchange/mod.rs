@@ -162,7 +162,7 @@ impl<U: Upstream> Exchange<U> {
     }
 
     /// The organization of a caller, where it is remembered; nobody is asked.
-    pub async fn organization(&self, caller: &Fingerprint) -> Option<String> {
+    pub async fn known_organization(&self, caller: &Fingerprint) -> Option<String> {
         self.callers.remembered(caller).await?.organization
     }
 

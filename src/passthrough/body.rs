@@ -72,9 +72,9 @@ impl Body {
         self.account.key.is_some()
     }
 
-    /// Whether this is a translated answer.
-    pub(crate) fn is_translated(&self) -> bool {
-        self.account.ending == Ending::Translated
+    /// Whether a rule was for the request, so that somebody may have asked who calls.
+    pub(crate) fn is_by_rule(&self) -> bool {
+        matches!(self.account.ending, Ending::Translated | Ending::Legacy)
     }
 
     /// How many calls to upstream the answer took.

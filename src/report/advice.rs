@@ -63,23 +63,47 @@ fn own(calls: &[String]) -> Vec<String> {
     calls.iter().filter(|call| !call.contains("; remembered)")).cloned().collect()
 }
 
+/// The kinds of caller that a rule may be for.
+const KINDS: [&str; 3] = ["user", "organization", "partner"];
+/// What those write anew that no rule is for.
+pub(crate) const SAME: &str = "the same call; only the version header changes";
+
 impl Advice {
+    /// The kinds of caller for which nothing changes, where the others have something to write.
+    pub fn unchanged_for(&self) -> Vec<&'static str> {
+        if self.instead.iter().any(|instead| instead.callers.is_empty()) {
+            return Vec::new();
+        }
+        let is_named = |kind: &str| {
+            self.instead.iter().any(|instead| instead.callers.iter().any(|own| own == kind))
+        };
+        match self.instead.is_empty() {
+            true => Vec::new(),
+            false => KINDS.into_iter().filter(|kind| !is_named(kind)).collect(),
+        }
+    }
+
     /// In one line.
     pub fn line(&self) -> String {
         if self.id == UNKNOWN {
             return "no operation of the contract: check the path".to_owned();
         }
-        let Some(first) = self.instead.first() else {
-            return "the same call; only the version header changes".to_owned();
-        };
-        match self.instead.len() {
-            1 => first.calls.join(", then "),
-            _ => {
-                let each = self.instead.iter().map(|instead| {
-                    format!("{} ({})", instead.calls.join(", then "), instead.callers.join(", "))
-                });
-                each.collect::<Vec<_>>().join("; or ")
-            }
+        let mut parts: Vec<String> = self
+            .instead
+            .iter()
+            .map(|instead| {
+                let calls = instead.calls.join(", then ");
+                match instead.callers.is_empty() {
+                    true => calls,
+                    false => format!("{calls} (as {})", instead.callers.join(" or ")),
+                }
+            })
+            .collect();
+        match self.unchanged_for().as_slice() {
+            _ if parts.is_empty() => parts.push(SAME.to_owned()),
+            [] => {}
+            kinds => parts.push(format!("as {} {SAME}", kinds.join(" or "))),
         }
+        parts.join("; ")
     }
 }

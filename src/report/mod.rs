@@ -12,6 +12,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use advice::SAME;
 pub use advice::{Advice, Instead};
 pub use client::{Asked, Form, run};
 pub use say::{ago, grouped, moment, name, share};
@@ -106,7 +107,8 @@ pub fn report(
     let called = usage.operations.iter();
     let advice = called
         .map(|operation| {
-            let entries = catalogue.iter().filter(|entry| of(entry) == operation.id);
+            let is_known = operation.id != usage::UNKNOWN;
+            let entries = catalogue.iter().filter(|entry| is_known && of(entry) == operation.id);
             advice::advice(operation, &entries.collect::<Vec<_>>())
         })
         .collect();

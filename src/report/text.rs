@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Deletion, Report, ago, grouped, moment, name, say, share};
+use super::{Deletion, Report, SAME, ago, grouped, moment, name, say, share};
 use crate::catalogue::aligned;
 
 /// The report as text; `idle` is how long a rule has to be unused before it may go.
@@ -98,6 +98,10 @@ fn to_do(report: &Report, text: &mut String) {
             for call in &instead.calls {
                 let _ = writeln!(text, "      -> {call}");
             }
+        }
+        let unchanged = advice.unchanged_for();
+        if !unchanged.is_empty() {
+            let _ = writeln!(text, "    As {}: {SAME}", unchanged.join(" or "));
         }
         if advice.instead.is_empty() {
             let _ = writeln!(text, "    {}", advice.line());

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::{Advice, Report, ago, grouped, name, share};
+use crate::report::{Advice, Report, SAME, ago, grouped, name, share};
 use crate::usage::{CallerUsage, Counted, View};
 
 /// Clients that the page shows; `/usage` has them all.
@@ -89,6 +89,8 @@ fn item(advice: &Advice, counted: Counted, report: &Report) -> Markup {
                 }
                 ul.calls { @for call in &instead.calls { (call_line(call)) } }
             }
+            @let unchanged = advice.unchanged_for();
+            @if !unchanged.is_empty() { p.summary { "For " (unchanged.join(" and ")) " keys " (SAME) "." } }
             @if advice.instead.is_empty() { p.summary { (advice.line()) "." } }
             @if let Some(section) = &advice.section {
                 p.aside { "Migration guide: " a href=(report.guide) rel="noreferrer" { (section) } }

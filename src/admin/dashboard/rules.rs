@@ -66,7 +66,7 @@ fn row(rule: &RuleReport, report: &Report) -> Markup {
                 }
             }
             td.number role="cell" data-label="Compared" { (grouped(view.compared)) }
-            td.number role="cell" data-label="Differ" class=[(view.mismatched > 0).then_some("differs")] {
+            td.number.differs[view.mismatched > 0] role="cell" data-label="Differ" {
                 (share(view.mismatched, view.compared))
             }
             td role="cell" data-label="Delete?" { (deletion(rule.deletion(&report.usage, IDLE))) }
