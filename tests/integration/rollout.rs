@@ -180,7 +180,10 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
 #[tokio::test]
 async fn every_read_is_shadowed_and_compares_equal() {
     let both = Both::start(Emulator::seeded()).await;
-    let shim = both.shim("shadow", &[]).await;
+    let rollout = file(
+        "default = \"shadow\"\n[beside]\ncomparisons = 32\ncalls = 32\nmemory = \"1GiB\"\n",
+    );
+    let shim = both.shim(rollout.path().to_str().unwrap(), &[]).await;
     for (rule, path, key) in reads() {
         let (head, body) = get(shim.address, &path, key).await;
         assert!(head.contains("x-shim-mode: shadow\r\n"), "{rule} {head}");
@@ -568,6 +571,24 @@ async fn where_legacy_has_ended_everything_is_translated() {
     .await;
     let (_, body) = put(shim.admin, TOKEN, &json!({ "changes": [{ "rearm": true }] })).await;
     assert_eq!(body["legacy_gone_since"], Value::Null);
+}
+
+#[tokio::test]
+async fn comparisons_notice_it_and_trip_nothing() {
+    let options = Options { legacy_served: false, ..Options::default() };
+    let both = Both::start(Emulator::with_options(options)).await;
+    let rollout = file("verify = 100\n[breaker]\nminimum = 1\n");
+    let shim = both.shim(rollout.path().to_str().unwrap(), &[]).await;
+    let mut asked = 0;
+    while view(shim.admin).await.legacy_gone_since.is_none() {
+        let (head, _) = get(shim.address, "/api/bulk/syncs", "demo-a-user").await;
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-rule"), "{head}");
+        asked += 1;
+        assert!(asked < 200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let view = view(shim.admin).await;
+    assert!(view.rules.iter().all(|rule| rule.tripped.is_none() && rule.mismatched == 0));
 }
 
 #[tokio::test]
