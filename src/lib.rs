@@ -16,6 +16,9 @@
 //!    show or keep ([`disclosure`]).
 //! 4. [`exchange`] sends what the flow asks for, through [`upstream`], within limits and deadline.
 //!
+//! While a [`rollout`] is staged, it decides before that whether a request is translated at all, and
+//! what of upstream's own legacy answer is compared with the translated one.
+//!
 //! Every request ends in the counters of [`usage`]: who called which operation. [`report`] puts them
 //! beside the rules and the [`rollout`], for the dashboard and for `polytomic-shim report`.
 //!
@@ -25,6 +28,7 @@
 //!   the same machines with answers of their own.
 //! - The four message types of [`message`] cannot be mixed up: nothing that upstream said reaches
 //!   a client without having been made a legacy answer.
+//! - What runs beside a request only reads, is never waited for, and has limits of its own.
 //! - A write is sent once, unless it provably did not reach upstream or carries an idempotency
 //!   key. An accepted write is never reported as failed.
 //! - What is synthesized, approximated or dropped is disclosed.

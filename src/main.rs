@@ -24,7 +24,7 @@ use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
 use polytomic_shim::usage::state::{State, StateError};
 use polytomic_shim::usage::{Keeper, Usage};
-use polytomic_shim::{catalogue, check, demo, explain, report, telemetry};
+use polytomic_shim::{catalogue, check, cli, demo, explain, report, telemetry};
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
@@ -56,6 +56,12 @@ fn main() -> ExitCode {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),
         Command::Report(arguments) => report(&arguments),
+        Command::Capture(arguments) => block_on(cli::rollout::capture(&arguments))
+            .and_then(std::convert::identity)
+            .map(shown),
+        Command::Rearm(arguments) => block_on(cli::rollout::rearm(&arguments))
+            .and_then(std::convert::identity)
+            .map(shown),
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {
@@ -205,6 +211,12 @@ fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
 fn show(text: &str) {
     let mut output = std::io::stdout().lock();
     let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
+
+/// Prints, and ends well.
+fn shown(text: String) -> ExitCode {
+    show(&text);
+    ExitCode::SUCCESS
 }
 
 fn text(error: impl Display) -> String {

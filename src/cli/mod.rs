@@ -2,9 +2,11 @@
 //!
 //! Adding a command takes a variant of [`Command`], its arguments, and an arm in `main.rs`.
 
+pub mod admin;
 mod explain;
 mod flags;
 pub mod healthcheck;
+pub mod rollout;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use explain::question;
 pub use flags::Flags;
+pub use rollout::{CaptureArguments, RearmArguments};
 
 use crate::report::Form;
 use crate::settings;
@@ -64,6 +67,12 @@ pub enum Command {
     /// Print what a running shim knows of the migration: who calls what, and what is left to do.
     #[command(after_help = REPORT_EXAMPLES, after_long_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
+    /// Print the fixture of two answers that differed, redacted, from a running shim.
+    #[command(after_help = CAPTURE_EXAMPLES, after_long_help = CAPTURE_EXAMPLES)]
+    Capture(CaptureArguments),
+    /// Arm the breaker of a running shim again, with SHIM_ADMIN_TOKEN as its `admin_token`.
+    #[command(after_help = REARM_EXAMPLES, after_long_help = REARM_EXAMPLES)]
+    Rearm(RearmArguments),
     /// Print the rules: what each does, closes and costs, and what proves it.
     #[command(after_help = RULES_EXAMPLES, after_long_help = RULES_EXAMPLES)]
     Rules(RulesArguments),
@@ -133,6 +142,16 @@ Examples:
   polytomic-shim healthcheck
   polytomic-shim healthcheck --admin 127.0.0.1:9000
   HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
+
+const CAPTURE_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim capture 3fa9-1 > fixtures/bulk_sync/get/captured.toml
+  polytomic-shim capture 3fa9-1 --admin http://shim.internal:8081";
+
+const REARM_EXAMPLES: &str = "\
+Examples:
+  SHIM_ADMIN_TOKEN=… polytomic-shim rearm bulk_sync/list --by jo
+  SHIM_ADMIN_TOKEN=… polytomic-shim rearm      (all rules)";
 
 /// How the emulator runs.
 #[derive(Args)]

@@ -26,7 +26,7 @@ use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rollout::Rollout;
-use crate::rules::{CallerKind, Candidates, Rules};
+use crate::rules::{CallerKind, Rules};
 use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
@@ -37,7 +37,7 @@ use crate::usage::Asks;
 pub(super) struct Workings {
     pub(super) exchange: Exchange<UpstreamClient>,
     pub(super) rollout: Rollout,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     default_version: HeaderValue,
     upstream: Origin,
     public_url: Option<Origin>,
@@ -158,20 +158,14 @@ impl Workings {
         let path = request.uri().path();
         request_path::check(path)?;
         let candidates = self.exchange.candidates(request.method(), path);
+        let mut courses = None;
         if !self.rollout.is_idle() {
-            return self.staged(candidates, request).await;
+            let own = self.courses(&candidates, &request).await;
+            if own.are_legacy(&candidates) {
+                return self.serve_legacy(request, own).await;
+            }
+            courses = Some(own);
         }
-        self.translated(candidates, request, None).await
-    }
-
-    /// Translates a request if a rule is for it. `courses` says for which rules that is so, where
-    /// it depends on the rule.
-    pub(super) async fn translated(
-        &self,
-        candidates: Candidates,
-        request: Request<Incoming>,
-        courses: Option<Courses>,
-    ) -> Result<Response<Body>, Failure> {
         if candidates.is_empty() {
             return self.pass(request).await;
         }
@@ -181,10 +175,10 @@ impl Workings {
         let front = Front::of(arrival.clone(), &parts.headers, &self.trusted_proxies);
         let envelope = self.envelope(&parts, &arrival);
         let choice = self.exchange.choose(candidates, &envelope).await;
-        if let (Some(courses), Ok(choice)) = (&courses, &choice)
-            && courses.is_legacy(choice)
+        if let Ok(choice) = &choice
+            && let Some(own) = courses.take_if(|own| own.is_legacy(choice))
         {
-            return self.serve_legacy(Request::from_parts(parts, body), courses).await;
+            return self.serve_legacy(Request::from_parts(parts, body), own).await;
         }
         let chosen = match choice {
             Ok(Choice::Forward) => return self.pass(Request::from_parts(parts, body)).await,

@@ -183,19 +183,28 @@ impl<U: Upstream> Exchange<U> {
     /// The same rules and the same knowledge of callers over another way out, counting in
     /// `metrics`: for what runs beside requests, and must not take their turns.
     pub fn beside<V: Upstream>(&self, upstream: V, metrics: Arc<Metrics>) -> Exchange<V> {
-        let (callers, owners) = (self.callers.clone(), self.owners.clone());
-        Exchange { callers, owners, metrics, ..self.over(upstream) }
+        let limits = Limits::new(self.bounds.total_concurrency, self.bounds.caller_concurrency);
+        let max_calls = self.limits.max_calls();
+        let limits = limits.with_ceilings(Ceilings { max_calls, ..Ceilings::default() });
+        Exchange {
+            upstream,
+            rules: self.rules.clone(),
+            bounds: self.bounds.clone(),
+            limits: Arc::new(limits),
+            callers: self.callers.clone(),
+            owners: self.owners.clone(),
+            salt: self.salt.clone(),
+            metrics,
+            idempotency_key: self.idempotency_key,
+        }
     }
 
     /// The same rules over another way out, knowing nothing of callers.
     pub fn apart<V: Upstream>(&self, upstream: V) -> Exchange<V> {
-        Exchange { metrics: self.metrics.clone(), ..self.over(upstream) }
-    }
-
-    fn over<V: Upstream>(&self, upstream: V) -> Exchange<V> {
-        let exchange = Exchange::new(upstream, self.rules.clone(), self.bounds.clone());
-        let ceilings = Ceilings { max_calls: self.limits.max_calls(), ..Ceilings::default() };
-        exchange.with_ceilings(ceilings).with_salt(self.salt.clone())
+        let bounds = self.bounds.clone();
+        Exchange::new(upstream, self.rules.clone(), bounds)
+            .with_salt(self.salt.clone())
+            .with_metrics(self.metrics.clone())
     }
 
     /// The rules.

@@ -1,6 +1,7 @@
 //! Requests while a rollout is staged: who is translated, who is forwarded as legacy, and what
 //! runs beside. The substance is in [`crate::rollout`].
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::{
@@ -18,13 +19,19 @@ use super::{Choice, Outcome};
 use crate::failure::Failure;
 use crate::message::LEGACY_VERSION;
 use crate::passthrough::{self, Arrival, Body};
-use crate::rollout::{Asked, Beside, Course, Sign, Who, ask_what_is_served, sign};
+use crate::rollout::{Asked, Beside, Course, Who, ask_what_is_served, sign};
 use crate::rules::{Candidates, Rule};
 use crate::telemetry::{Account, Ending};
 use crate::upstream::Envelope;
 
 /// Says which mode a request was served in.
 const MODE_HEADER: HeaderName = HeaderName::from_static("x-shim-mode");
+
+/// The largest answer that is looked at for a refusal of the version, in bytes.
+const LARGEST_REFUSAL: usize = 8 << 10;
+
+/// Boxed, so that requests of a rollout that stages nothing do not have to hold what these need.
+type Pending<'s, T> = Pin<Box<dyn Future<Output = T> + Send + 's>>;
 
 /// What is done with a request, by the rule that it comes under.
 pub(super) struct Courses {
@@ -43,6 +50,14 @@ impl Courses {
         own.map_or(self.rest, |(_, course)| *course)
     }
 
+    /// Whether the request is forwarded as legacy, whatever rule it comes under. Where some say so
+    /// and some do not, it has to be found out first who calls.
+    pub(super) fn are_legacy(&self, candidates: &Candidates) -> bool {
+        let may_be_none = candidates.is_empty() || candidates.depend_on_caller();
+        let counted = self.rules.len() + usize::from(may_be_none);
+        !self.all().take(counted).any(|course| matches!(course, Course::Translate { .. }))
+    }
+
     /// Whether a request that was chosen a rule for is forwarded as legacy.
     pub(super) fn is_legacy(&self, choice: &Choice) -> bool {
         let course = match choice {
@@ -50,6 +65,14 @@ impl Courses {
             Choice::Translate(chosen) => self.of(chosen.rule()),
         };
         !matches!(course, Course::Translate { .. })
+    }
+
+    /// The rule, where there is no other that the request could come under.
+    fn only(&self) -> Option<&Rule> {
+        match self.rules.as_slice() {
+            [(rule, _)] => Some(rule),
+            _ => None,
+        }
     }
 
     /// The rules that are shadowed.
@@ -60,48 +83,49 @@ impl Courses {
 }
 
 impl Workings {
-    /// Answers a legacy request as the rollout says.
-    pub(super) async fn staged(
-        &self,
-        candidates: Candidates,
-        request: Request<Incoming>,
-    ) -> Result<Response<Body>, Failure> {
-        let courses = self.courses(&candidates, &request).await;
-        let is_translated = |course| matches!(course, Course::Translate { .. });
-        // Whose rule depends on who calls is decided later, unless all of them say the same.
-        let may_be_none = candidates.is_empty() || candidates.depend_on_caller();
-        let counted = courses.rules.len() + usize::from(may_be_none);
-        if courses.all().take(counted).any(is_translated) {
-            return self.translated(candidates, request, Some(courses)).await;
-        }
-        self.serve_legacy(request, &courses).await
+    /// What the rollout does with a request, by the rule that it comes under. Only patterns of
+    /// organizations ask upstream, and what they ask is remembered.
+    pub(super) fn courses<'s>(
+        &'s self,
+        candidates: &'s Candidates,
+        request: &'s Request<Incoming>,
+    ) -> Pending<'s, Courses> {
+        Box::pin(async move {
+            let headers = request.headers();
+            let organization = match self.rollout.asks_for_organization() {
+                true => self.organization(headers).await,
+                false => None,
+            };
+            let fingerprint = self.exchange.fingerprint(headers);
+            let who = Who { headers, fingerprint, organization };
+            let course =
+                |rule: &Arc<Rule>| (rule.clone(), self.rollout.course(Some(&rule.id), &who));
+            let rules = candidates.rules().map(course).collect();
+            Courses { rules, rest: self.rollout.course(None, &who) }
+        })
     }
 
-    async fn courses(&self, candidates: &Candidates, request: &Request<Incoming>) -> Courses {
-        let headers = request.headers();
-        let organization = match self.rollout.asks_for_organization() {
-            true => self.organization(request).await,
-            false => None,
-        };
-        let who = Who { headers, fingerprint: self.exchange.fingerprint(headers), organization };
-        let course = |rule: &Arc<Rule>| (rule.clone(), self.rollout.course(Some(&rule.id), &who));
-        let rules = candidates.rules().map(course).collect();
-        Courses { rules, rest: self.rollout.course(None, &who) }
-    }
-
-    async fn organization(&self, request: &Request<Incoming>) -> Option<String> {
+    async fn organization(&self, headers: &HeaderMap) -> Option<String> {
         let mut parts = Request::new(()).into_parts().0;
-        parts.headers = request.headers().clone();
+        parts.headers = headers.clone();
         let envelope = self.envelope(&parts, &Arrival::of(&parts));
         self.exchange.organization(&envelope).await
     }
 
     /// Forwards a request as 2024-02-08: nothing of it is changed, and of the answer only an
     /// address of upstream in `Location`. What is shadowed is compared beside that.
-    pub(super) async fn serve_legacy(
+    pub(super) fn serve_legacy(
         &self,
         request: Request<Incoming>,
-        courses: &Courses,
+        courses: Courses,
+    ) -> Pending<'_, Result<Response<Body>, Failure>> {
+        Box::pin(self.forward_as_legacy(request, courses))
+    }
+
+    async fn forward_as_legacy(
+        &self,
+        request: Request<Incoming>,
+        courses: Courses,
     ) -> Result<Response<Body>, Failure> {
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts);
@@ -121,19 +145,31 @@ impl Workings {
         });
         let version = Some(HeaderValue::from_static(LEGACY_VERSION));
         let mut response = self.forward(Request::from_parts(parts, body), version).await?;
-        let heard = sign(response.status(), response.headers(), b"");
-        if let Some(beside) = beside.flatten() {
-            let head = (response.status(), head_of(response.headers()));
-            let pieces = response.body_mut().tap(beside.budget());
-            if response.status().is_success() || response.status().is_client_error() {
-                tokio::spawn(beside.shadow(head, pieces));
+        let (status, head) = (response.status(), head_of(response.headers()));
+        let says_something = status.is_success() || status.is_client_error();
+        match beside.flatten().filter(|_| says_something) {
+            Some(beside) => {
+                let pieces = response.body_mut().tap(beside.budget());
+                tokio::spawn(beside.shadow((status, head), pieces));
             }
-        }
-        if heard != Sign::None {
-            self.rollout.heard(heard);
+            None if status.is_client_error() => {
+                // What refuses the version may say so in its body only.
+                let pieces = response.body_mut().tap(LARGEST_REFUSAL);
+                let rollout = self.rollout.clone();
+                tokio::spawn(async move {
+                    let body = pieces.await.unwrap_or_default().concat();
+                    rollout.heard(sign(status, &head, &body));
+                });
+            }
+            None => self.rollout.heard(sign(status, &head, b"")),
         }
         self.mark(&mut response, if is_shadowed { "shadow" } else { "legacy" });
-        response.body_mut().set_account(Account { ending: Ending::Legacy, ..Account::default() });
+        let meters = courses.only().map(|rule| self.metrics.rule(&rule.id));
+        response.body_mut().set_account(Account {
+            ending: Ending::Legacy,
+            meters,
+            ..Account::default()
+        });
         location::rewrite(response.headers_mut(), || self.origins(&front));
         Ok(response)
     }

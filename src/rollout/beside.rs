@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::capture::{Evidence, sample};
 use super::compare::{Answer, Context, Found, compare};
-use super::gone::sign;
+use super::gone::{Sign, sign};
 use super::guarded::Guarded;
 use super::state::Rollout;
 use super::verdict::{Verdict, settle, without_noise};
@@ -127,7 +127,9 @@ impl Beside {
         let Some(body) = body.ok().filter(|body| self.exchange.upstream().take(body.len())) else {
             return self.end(&translated.rule.id, Verdict::Skipped, 0);
         };
-        self.rollout.heard(sign(status, &headers, &body));
+        if self.is_refused(sign(status, &headers, &body)).await {
+            return self.end(&translated.rule.id, Verdict::Failed, 0);
+        }
         let legacy = Answer::new(status.as_u16(), body);
         self.conclude(&legacy, &translated).await;
     }
@@ -216,9 +218,19 @@ impl Beside {
         let request = UpstreamRequest::new(Method::GET, self.asked.target.clone());
         let answer = self.exchange.upstream().ask_legacy(request, &self.asked.envelope).await;
         let answer = answer.ok()?;
-        self.rollout.heard(sign(answer.status, &answer.headers, &answer.body));
-        let says_something = !answer.status.is_server_error();
+        let refused = self.is_refused(sign(answer.status, &answer.headers, &answer.body)).await;
+        let says_something = !refused && !answer.status.is_server_error();
         says_something.then(|| Answer::new(answer.status.as_u16(), answer.body))
+    }
+
+    /// Whether an answer is no legacy one, because upstream may not serve 2024-02-08 any more:
+    /// there is nothing to compare with then, and upstream is asked what it serves.
+    async fn is_refused(&self, sign: Sign) -> bool {
+        self.rollout.heard(sign);
+        if self.rollout.should_ask() {
+            ask(&self.rollout, self.exchange.upstream(), &self.asked.envelope).await;
+        }
+        sign == Sign::Refused
     }
 
     fn first(&self) -> String {
@@ -259,17 +271,22 @@ fn answered(rule: Arc<Rule>, outcome: Outcome) -> Option<Translated> {
 pub(crate) async fn ask_what_is_served(
     rollout: Rollout,
     client: UpstreamClient,
-    envelope: Envelope,
+    mut envelope: Envelope,
 ) {
-    use crate::upstream::Upstream as _;
+    envelope.deadline = tokio::time::Instant::now() + rollout.limits().deadline;
     let budget = Arc::new(AtomicUsize::new(64 << 10));
     let guarded = Guarded::new(client, rollout.clone(), budget);
+    ask(&rollout, &guarded, &envelope).await;
+}
+
+async fn ask(rollout: &Rollout, guarded: &Guarded, envelope: &Envelope) {
+    use crate::upstream::Upstream as _;
     let me = || UpstreamRequest::new(Method::GET, PathAndQuery::from_static("/api/me"));
-    let legacy = guarded.ask_legacy(me(), &envelope).await;
-    let upstream = guarded.call(me(), &envelope).await;
+    let legacy = guarded.ask_legacy(me(), envelope).await;
+    let upstream = guarded.call(me(), envelope).await;
     let legacy = match &legacy {
         Ok(answer) => sign(answer.status, &answer.headers, &answer.body),
-        Err(_) => super::gone::Sign::None,
+        Err(_) => Sign::None,
     };
     rollout.told(legacy, upstream.is_ok_and(|answer| answer.status.is_success()));
 }

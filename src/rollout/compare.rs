@@ -318,3 +318,6 @@ fn by_ids<'v>(left: &ById<'v>, right: &ById<'v>) -> (Pairs<'v>, bool) {
     pairs.extend(added.map(|(_, value)| (None, Some(*value))));
     (pairs, in_order)
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,7 +178,7 @@ mod tests {
             "id": "0000000d-0000-4000-8000-00000000000f", "name": "hunter2", "active": true,
             "configuration": { "password": "hunter2", "hunter3": 4711, "port": 5432 },
             "schedule": { "frequency": "daily", "hour": "05" },
-            "items": ["hunter2", "hunter4", null, ""],
+            "policies": ["hunter2", "hunter4", null, ""],
             "created_at": "2024-05-05T10:00:00Z",
             "urls": ["https://upstream.example/x", "https://hunter5.example/x"],
         });
@@ -188,10 +188,10 @@ mod tests {
             assert!(!text.contains(gone), "{gone} in {text}");
         }
         assert_eq!(replaced["schedule"], value["schedule"]);
-        assert_eq!(replaced["name"], replaced["items"][0]);
+        assert_eq!(replaced["name"], replaced["policies"][0]);
         assert_eq!(replaced["name"], replaced["configuration"]["password"]);
-        assert_ne!(replaced["items"][0], replaced["items"][1]);
-        assert_eq!(replaced["items"][2], Value::Null);
+        assert_ne!(replaced["policies"][0], replaced["policies"][1]);
+        assert_eq!(replaced["policies"][2], Value::Null);
         assert!(replaced["urls"][0].as_str().unwrap().starts_with(UPSTREAM));
         assert_eq!(text, redactor().value("", &value).to_string());
     }

@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use polytomic_shim::admin::Status;
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::passthrough::{Body, forward};
-use polytomic_shim::rules::Rules;
+use polytomic_shim::rollout::{self, Rollout};
+use polytomic_shim::rules::{Options, Rules};
 use polytomic_shim::server::{self, Ending, Handler, Listeners, Live, answer as own_answer};
 use polytomic_shim::settings::Settings;
 use polytomic_shim::upstream::UpstreamClient;
@@ -65,6 +66,20 @@ impl Shim {
         let client = UpstreamClient::new(&settings).unwrap();
         let rules = Rules::embedded().unwrap();
         let handler = Translator::new(client, rules, &settings, status.metrics.clone());
+        Self::run(settings, handler, status).await
+    }
+
+    /// Starts a shim that follows the rollout, and the rules, that the flags name.
+    pub async fn staged(upstream: &str, flags: &[(&'static str, &str)]) -> Self {
+        let settings = settings(upstream, flags);
+        let status = Status::default();
+        let client = UpstreamClient::new(&settings).unwrap();
+        let rules = Rules::load(settings.rules.as_deref(), Options::default()).unwrap();
+        let plan = rollout::load(&settings, &rules).unwrap();
+        let metrics = status.metrics.clone();
+        let rollout = Rollout::new(plan, &rules, &settings, metrics.clone());
+        status.rollout.set(&rollout);
+        let handler = Translator::staged(client, rules, &settings, metrics, rollout);
         Self::run(settings, handler, status).await
     }
 
