@@ -56,12 +56,12 @@ fn main() -> ExitCode {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),
         Command::Report(arguments) => report(&arguments),
-        Command::Capture(arguments) => block_on(cli::rollout::capture(&arguments))
-            .and_then(std::convert::identity)
-            .map(shown),
-        Command::Rearm(arguments) => block_on(cli::rollout::rearm(&arguments))
-            .and_then(std::convert::identity)
-            .map(shown),
+        Command::Capture(arguments) => {
+            block_on(cli::rollout::capture(&arguments)).and_then(std::convert::identity).map(shown)
+        }
+        Command::Rearm(arguments) => {
+            block_on(cli::rollout::rearm(&arguments)).and_then(std::convert::identity).map(shown)
+        }
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {

@@ -127,7 +127,8 @@ fn bulk_sync(id: &str) -> String {
 async fn legacy_is_forwarded_as_it_is() {
     let both = Both::start(Emulator::seeded()).await;
     let shim = both.shim("legacy", &[]).await;
-    for path in [bulk_sync(MULTI_BULK_SYNC).as_str(), "/api/syncs", "/api/organizations", "/api/me"] {
+    for path in [bulk_sync(MULTI_BULK_SYNC).as_str(), "/api/syncs", "/api/organizations", "/api/me"]
+    {
         let (head, body) = get(shim.address, path, "demo-a-user").await;
         assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("x-shim-rule"), "{head}");
         assert!(head.contains("x-shim-mode: legacy\r\n"), "{head}");
@@ -159,7 +160,11 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
         ("bulk_sync/get", bulk_sync(MULTI_BULK_SYNC), user),
         ("bulk_sync/get", bulk_sync(HIDDEN_BULK_SYNC), user),
         ("bulk_sync/get", bulk_sync("00000000-0000-4000-8000-000000000000"), user),
-        ("bulk_sync/get_destination", of("00000007-0000-4000-8000-000000000002", "/bulksync/target"), user),
+        (
+            "bulk_sync/get_destination",
+            of("00000007-0000-4000-8000-000000000002", "/bulksync/target"),
+            user,
+        ),
         ("bulk_sync/list", "/api/bulk/syncs".to_owned(), user),
         ("bulk_sync/schemas/list", bulk_sync(MULTI_BULK_SYNC) + "/schemas", user),
         ("connections/list_share", of(SHARED_CONNECTION, "/share"), user),
@@ -168,7 +173,11 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
         ("events/list", "/api/events".to_owned(), user),
         ("model_sync/get", format!("/api/syncs/{IDENTITIES_SYNC}"), user),
         ("model_sync/list", "/api/syncs".to_owned(), user),
-        ("model_sync/targets/get_target", of("00000007-0000-4000-8000-000000000003", "/modelsync/target"), user),
+        (
+            "model_sync/targets/get_target",
+            of("00000007-0000-4000-8000-000000000003", "/modelsync/target"),
+            user,
+        ),
         ("organization/get", organization.clone(), user),
         ("organization/list", "/api/organizations".to_owned(), user),
         ("query_runner/get_query", query, user),
@@ -180,9 +189,8 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
 #[tokio::test]
 async fn every_read_is_shadowed_and_compares_equal() {
     let both = Both::start(Emulator::seeded()).await;
-    let rollout = file(
-        "default = \"shadow\"\n[beside]\ncomparisons = 32\ncalls = 32\nmemory = \"1GiB\"\n",
-    );
+    let rollout =
+        file("default = \"shadow\"\n[beside]\ncomparisons = 32\ncalls = 32\nmemory = \"1GiB\"\n");
     let shim = both.shim(rollout.path().to_str().unwrap(), &[]).await;
     for (rule, path, key) in reads() {
         let (head, body) = get(shim.address, &path, key).await;
@@ -272,7 +280,8 @@ async fn a_broken_rule_is_found_kept_back_and_armed_again() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let sample: Value = serde_json::from_str(&body).unwrap();
     let fixture = sample["fixture"].as_str().unwrap();
-    for expected in ["[request]\nmethod = \"GET\"", "[[upstream]]\ncall = \"GET /api/", "[legacy]"] {
+    for expected in ["[request]\nmethod = \"GET\"", "[[upstream]]\ncall = \"GET /api/", "[legacy]"]
+    {
         assert!(fixture.contains(expected), "{fixture}");
     }
     for secret in ["demo-a-user", MULTI_BULK_SYNC, "public", "0000000d"] {
@@ -330,10 +339,8 @@ async fn what_writes_is_never_run_twice() {
         assert!(head.starts_with("HTTP/1.1 200 "), "{head} {body}");
         // A read after it, whose comparison is over when that of the write would be.
         get(shim.address, &bulk_sync(MULTI_BULK_SYNC), "demo-a-user").await;
-        until(shim.admin, "the read is compared", |view| {
-            rule(view, "bulk_sync/get").compared == 1
-        })
-        .await;
+        until(shim.admin, "the read is compared", |view| rule(view, "bulk_sync/get").compared == 1)
+            .await;
         assert_eq!(both.count(WRITE, version), 1, "{version}");
         let all = both.count(WRITE, "2024-02-08") + both.count(WRITE, "2025-09-18");
         assert_eq!(all, 1, "{version}");
@@ -350,8 +357,7 @@ async fn half_dead() -> String {
                 std::future::pending::<()>().await;
             }
             let body = r#"{"data":{"id":"1","schedule":{"frequency":"manual"}}}"#;
-            let answer =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
@@ -370,7 +376,10 @@ async fn what_hangs_beside_never_delays_the_caller() {
     let begun = Instant::now();
     for _ in 0..20 {
         let (head, _) = get(shim.address, "/api/bulk/syncs/1", "k").await;
-        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-mode: shadow"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-mode: shadow"),
+            "{head}"
+        );
     }
     assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
     let view = until(shim.admin, "all are given up", |view| {
@@ -419,7 +428,8 @@ async fn replicas_agree_and_a_larger_share_holds_the_smaller_one() {
     let named = rollout(0.0, &format!("allow = [\"caller:{start}\"]"));
     assert!(is_in(&named, "users/list", "one", &salt));
     assert!(!is_in(&named, "users/list", "other", &salt));
-    let denied = rollout(100.0, &format!("deny = [\"caller:{start}\"]\nallow = [\"caller:{start}\"]"));
+    let denied =
+        rollout(100.0, &format!("deny = [\"caller:{start}\"]\nallow = [\"caller:{start}\"]"));
     assert!(!is_in(&denied, "users/list", "one", &salt));
     assert!(is_in(&denied, "users/list", "other", &salt));
 }
@@ -483,7 +493,8 @@ async fn changes_need_the_token_and_are_all_or_nothing() {
     assert_eq!(body["events"][0]["by"], "jo");
     assert!(!body.to_string().contains(TOKEN));
     assert!(!get(shim.address, &path, "demo-a-user").await.0.contains("x-shim-rule"));
-    let one = json!({ "changes": [{ "rule": "bulk_sync/get", "mode": "translate", "share": 100 }] });
+    let one =
+        json!({ "changes": [{ "rule": "bulk_sync/get", "mode": "translate", "share": 100 }] });
     put(shim.admin, TOKEN, &one).await;
     assert!(get(shim.address, &path, "demo-a-user").await.0.contains("x-shim-rule"));
     let other = get(shim.address, "/api/bulk/syncs", "demo-a-user").await.0;
