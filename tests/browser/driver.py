@@ -108,7 +108,11 @@ class Browser:
         )
 
     def scheme(self, name):
-        features = [{"name": "prefers-color-scheme", "value": name}]
+        # Without motion too, so that nothing is still on its way when it is clicked.
+        features = [
+            {"name": "prefers-color-scheme", "value": name},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.command("Emulation.setEmulatedMedia", features=features)
 
     def shoot(self, path: Path, whole=True):

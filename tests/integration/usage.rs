@@ -75,7 +75,8 @@ async fn who_calls_what_is_counted_and_told() {
     };
     assert_eq!(operation("bulk_sync.get")["requests"], 2);
     assert_eq!(operation("identity.get")["upstream_calls"], 1);
-    assert_eq!(operation("(unknown)")["requests"], 2);
+    assert_eq!(operation("(unknown)")["requests"], 1);
+    assert_eq!(operation("model_sync.get")["errors"], 1, "refused for its path, and counted");
     assert!(operation("model_sync.list")["upstream_calls"].as_u64().unwrap() > 100);
     let go = of("github.com/polytomic/polytomic-go");
     assert_eq!((&go["legacy"]["requests"], &go["migrated"]["requests"]), (&1.into(), &1.into()));

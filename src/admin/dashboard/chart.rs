@@ -68,6 +68,9 @@ impl Range {
 /// The columns in order, each with the moment when it begins.
 fn columns(range: Range, usage: &View) -> Vec<Bucket> {
     let (long, count) = range.columns();
+    // Time before counting began is left out, but for enough of it to make a chart.
+    let counted = usage.at.saturating_sub(usage.since) / long + 1;
+    let count = counted.clamp(count / 4, count);
     let last = usage.at - usage.at % long;
     let first = last.saturating_sub(long * (count - 1));
     let mut columns: Vec<Bucket> = (0..count)

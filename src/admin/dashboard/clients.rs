@@ -90,8 +90,8 @@ fn item(advice: &Advice, counted: Counted, report: &Report) -> Markup {
                 ul.calls { @for call in &instead.calls { (call_line(call)) } }
             }
             @let unchanged = advice.unchanged_for();
-            @if !unchanged.is_empty() { p.summary { "For " (unchanged.join(" and ")) " keys " (SAME) "." } }
-            @if advice.instead.is_empty() { p.summary { (advice.line()) "." } }
+            @if !unchanged.is_empty() { p.summary { "For " (unchanged.join(" and ")) " keys: " (SAME) "." } }
+            @if advice.instead.is_empty() { p.summary.sentence { (advice.line()) "." } }
             @if let Some(section) = &advice.section {
                 p.aside { "Migration guide: " a href=(report.guide) rel="noreferrer" { (section) } }
             }
@@ -111,7 +111,7 @@ fn call_line(call: &str) -> Markup {
 
 fn migrated(done: &[&CallerUsage], usage: &View) -> Markup {
     html! {
-        details.done {
+        details.quiet {
             summary { (done.len()) @if done.len() == 1 { " client has" } @else { " clients have" } " no legacy traffic" }
             ul {
                 @for client in done.iter().take(MOST) {

@@ -119,7 +119,7 @@ fn figures(report: &Report) -> Markup {
             div {
                 dt { "Legacy requests, last 24 h" }
                 dd.big { (grouped(day.legacy)) }
-                dd { "the last " (ago(usage.legacy.last, usage.at)) }
+                dd { "the last one " (ago(usage.legacy.last, usage.at)) }
             }
             div {
                 dt { "Upstream calls each" }

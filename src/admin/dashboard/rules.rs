@@ -9,6 +9,11 @@ use crate::usage::DAY;
 pub(super) fn section(report: &Report) -> Markup {
     let safe = |rule: &&RuleReport| rule.deletion(&report.usage, IDLE) == Deletion::Safe;
     let safe = report.rules.iter().filter(safe).count();
+    let (mut busy, quiet): (Vec<&RuleReport>, Vec<&RuleReport>) = report
+        .rules
+        .iter()
+        .partition(|rule| rule.counted.requests > 0 || rule.view.tripped.is_some());
+    busy.sort_by_key(|rule| std::cmp::Reverse(rule.counted.requests));
     html! {
         section id="rules" aria-labelledby="rules-title" {
             div.section-head {
@@ -18,23 +23,32 @@ pub(super) fn section(report: &Report) -> Markup {
                     (IDLE / DAY) " days, all of which were watched."
                 }
             }
-            @if report.rules.is_empty() {
-                p.empty { "No rules are loaded." }
-            } @else {
-                table.cards role="table" {
-                    thead role="rowgroup" {
-                        tr role="row" {
-                            th scope="col" role="columnheader" { "Rule" }
-                            th scope="col" role="columnheader" { "Mode" }
-                            th.number scope="col" role="columnheader" { "Legacy requests" }
-                            th.number scope="col" role="columnheader" { "Compared" }
-                            th.number scope="col" role="columnheader" { "Differ" }
-                            th scope="col" role="columnheader" { "Delete?" }
-                        }
-                    }
-                    tbody role="rowgroup" { @for rule in &report.rules { (row(rule, report)) } }
+            @if report.rules.is_empty() { p.empty { "No rules are loaded." } }
+            @if !busy.is_empty() { (table(&busy, report)) }
+            @if !quiet.is_empty() {
+                details.quiet open[busy.is_empty()] {
+                    summary { (quiet.len()) @if quiet.len() == 1 { " rule" } @else { " rules" } " without legacy traffic" }
+                    (table(&quiet, report))
                 }
             }
+        }
+    }
+}
+
+fn table(rules: &[&RuleReport], report: &Report) -> Markup {
+    html! {
+        table.cards role="table" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    th scope="col" role="columnheader" { "Rule" }
+                    th scope="col" role="columnheader" { "Mode" }
+                    th.number scope="col" role="columnheader" { "Legacy requests" }
+                    th.number scope="col" role="columnheader" { "Compared" }
+                    th.number scope="col" role="columnheader" { "Differ" }
+                    th scope="col" role="columnheader" { "Delete?" }
+                }
+            }
+            tbody role="rowgroup" { @for rule in rules { (row(rule, report)) } }
         }
     }
 }
