@@ -124,7 +124,7 @@ pub(super) fn section(report: &Report, asked: Option<Range>) -> Markup {
                 @if all == 0 {
                     p.empty { "No requests in this time." }
                 } @else {
-                    (svg(&columns, range, &said, 720.0, "wide"))
+                    (svg(&columns, range, &said, 1000.0, "wide"))
                     (svg(&columns, range, &said, 340.0, "narrow"))
                 }
                 details {

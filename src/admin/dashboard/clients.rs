@@ -10,14 +10,15 @@ const MOST: usize = 50;
 
 pub(super) fn section(report: &Report) -> Markup {
     let usage = &report.usage;
-    let (legacy, done): (Vec<_>, Vec<_>) =
+    let (mut legacy, done): (Vec<&CallerUsage>, Vec<&CallerUsage>) =
         usage.callers.iter().partition(|client| client.legacy.requests > 0);
+    legacy.sort_by_key(|client| std::cmp::Reverse(client.legacy.requests));
     let more = legacy.len().saturating_sub(MOST);
     html! {
         section id="clients" aria-labelledby="clients-title" {
             div.section-head {
                 h2 id="clients-title" { "Clients" }
-                p.aside { "One entry for each credential in each program, the latest first." }
+                p.aside { "One entry for each credential in each program, the most legacy requests first." }
             }
             @if usage.callers.is_empty() {
                 p.empty { "Nobody has called yet. Point a client at the shim, and it appears here." }
