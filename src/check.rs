@@ -54,8 +54,7 @@ pub fn describe_rollout(findings: Vec<Finding>) -> String {
 
 fn report(findings: Vec<Finding>, of: &str) -> String {
     let count = findings.len();
-    let mut text =
-        format!("{count} {} in {of}:", if count == 1 { "mistake" } else { "mistakes" });
+    let mut text = format!("{count} {} in {of}:", if count == 1 { "mistake" } else { "mistakes" });
     for finding in findings {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{finding}");

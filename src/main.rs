@@ -48,12 +48,12 @@ fn main() -> ExitCode {
         Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
             block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
         }),
-        Command::Capture(arguments) => block_on(cli::rollout::capture(&arguments))
-            .and_then(std::convert::identity)
-            .map(shown),
-        Command::Rearm(arguments) => block_on(cli::rollout::rearm(&arguments))
-            .and_then(std::convert::identity)
-            .map(shown),
+        Command::Capture(arguments) => {
+            block_on(cli::rollout::capture(&arguments)).and_then(std::convert::identity).map(shown)
+        }
+        Command::Rearm(arguments) => {
+            block_on(cli::rollout::rearm(&arguments)).and_then(std::convert::identity).map(shown)
+        }
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {

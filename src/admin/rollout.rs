@@ -82,9 +82,8 @@ async fn change(State(status): State<Status>, headers: HeaderMap, body: Bytes) -
     let actor = headers.get(ACTOR).and_then(|actor| actor.to_str().ok());
     match rollout.change(&set, actor) {
         Ok(()) => Json(rollout.view()).into_response(),
-        Err(mistakes) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "mistakes": mistakes }))).into_response()
-        }
+        Err(mistakes) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "mistakes": mistakes })))
+            .into_response(),
     }
 }
 

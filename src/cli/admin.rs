@@ -48,7 +48,9 @@ impl Admin {
     ) -> Result<(StatusCode, Bytes), String> {
         let address = &self.address;
         let wrong = || {
-            format!("`{address}` is no address of an admin listener; write it like http://127.0.0.1:8081")
+            format!(
+                "`{address}` is no address of an admin listener; write it like http://127.0.0.1:8081"
+            )
         };
         let failed = |error: &dyn std::fmt::Display| format!("{address} cannot be asked: {error}");
         let uri: Uri = address.parse().map_err(|_| wrong())?;

@@ -14,7 +14,6 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
-use super::staged::Courses;
 use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
 use crate::caller::Salt;
 use crate::failure::{Failure, Key};

@@ -52,7 +52,14 @@ impl Body {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, span: None, account: Account::default(), in_flight: None, pass: None, tap: None }
+        Self {
+            source,
+            span: None,
+            account: Account::default(),
+            in_flight: None,
+            pass: None,
+            tap: None,
+        }
     }
 
     /// Says how the request is counted that this answers.

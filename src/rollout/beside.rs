@@ -258,8 +258,8 @@ fn answered(rule: Arc<Rule>, outcome: Outcome) -> Option<Translated> {
         )
     );
     let status = outcome.response.status;
-    let is_of_upstream = key.is_none()
-        && (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS);
+    let is_of_upstream =
+        key.is_none() && (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS);
     if is_of_the_way || is_of_upstream {
         return None;
     }

@@ -49,9 +49,8 @@ pub(super) fn sample(rollout: &Rollout, evidence: Evidence<'_>) {
         0..=LARGEST => Ok(fixture),
         bytes => Err(format!("the fixture would have {bytes} bytes, the limit is {LARGEST}")),
     };
-    let mut shown = |key: &str, value: &Option<Value>| {
-        value.as_ref().map(|value| redactor.shown(key, value))
-    };
+    let mut shown =
+        |key: &str, value: &Option<Value>| value.as_ref().map(|value| redactor.shown(key, value));
     let differences = evidence.found.iter().take(DIFFERENCES).map(|found| Difference {
         pointer: found.pointer.clone(),
         legacy: shown(&found.key, &found.legacy),

@@ -125,7 +125,10 @@ impl Guarded {
         version: &'static str,
     ) -> Result<UpstreamResponse, Failure> {
         if !request.is_read() {
-            return Err(Failure::new(Key::Internal, "A plan that writes is not run beside a request."));
+            return Err(Failure::new(
+                Key::Internal,
+                "A plan that writes is not run beside a request.",
+            ));
         }
         let calls = self.rollout.room().calls.load_full();
         let turn = tokio::time::timeout_at(envelope.deadline, calls.acquire()).await;
@@ -134,10 +137,8 @@ impl Guarded {
         let answer = self.client.call(request, envelope);
         let answer = tokio::time::timeout_at(envelope.deadline, answer).await;
         let answer = answer.map_err(|_| given_up("there was no answer in time"))??;
-        if matches!(
-            answer.status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
+        if matches!(answer.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        {
             let told = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let told = told.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
             self.rollout.room().be_quiet(told.unwrap_or(QUIET));

@@ -50,12 +50,7 @@ pub(super) fn read(path: &Path) -> Result<String, Vec<Finding>> {
 ///
 /// # Errors
 /// Every mistake.
-pub fn parse(
-    file: &str,
-    source: &str,
-    rules: &Rules,
-    salted: bool,
-) -> Result<Plan, Vec<Finding>> {
+pub fn parse(file: &str, source: &str, rules: &Rules, salted: bool) -> Result<Plan, Vec<Finding>> {
     let mut findings = Findings::new(file, source);
     let document: Document = match toml::from_str(source) {
         Ok(document) => document,

@@ -98,9 +98,8 @@ fn parts(pointer: &str) -> Vec<&str> {
 fn matches(pattern: &[&str], parts: &[&str]) -> bool {
     match (pattern, parts) {
         ([], []) => true,
-        (["**", rest @ ..], _) => (0..=parts.len()).any(|skipped| {
-            parts.get(skipped..).is_some_and(|parts| matches(rest, parts))
-        }),
+        (["**", rest @ ..], _) => (0..=parts.len())
+            .any(|skipped| parts.get(skipped..).is_some_and(|parts| matches(rest, parts))),
         (["*", rest @ ..], [_, others @ ..]) => matches(rest, others),
         ([own, rest @ ..], [other, others @ ..]) => own == other && matches(rest, others),
         _ => false,

@@ -23,14 +23,8 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
-        Self::Same,
-        Self::Different,
-        Self::Noise,
-        Self::Tolerated,
-        Self::Skipped,
-        Self::Failed,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Same, Self::Different, Self::Noise, Self::Tolerated, Self::Skipped, Self::Failed];
 
     /// The value of the label.
     pub const fn text(self) -> &'static str {

@@ -13,5 +13,5 @@ pub use account::{Account, Ending, Meters, StatusClass};
 pub use histogram::Histogram;
 pub use log::{ALWAYS, start};
 pub use metrics::{CONTENT_TYPE, Limit, Metrics};
-pub use rollout::{RolloutMetrics, RuleMeters};
 pub use otlp::{Export, continue_trace, pass_on_trace};
+pub use rollout::{RolloutMetrics, RuleMeters};

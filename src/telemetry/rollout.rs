@@ -76,9 +76,8 @@ impl RolloutMetrics {
         let mut all = self.by_rule.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(id.to_owned())
             .or_insert_with(|| {
-                let labels = |label, value: &str| {
-                    vec![("rule", id.to_owned()), (label, value.to_owned())]
-                };
+                let labels =
+                    |label, value: &str| vec![("rule", id.to_owned()), (label, value.to_owned())];
                 let own = vec![("rule", id.to_owned())];
                 Arc::new(RuleMeters {
                     verdicts: Verdict::ALL.map(|verdict| {

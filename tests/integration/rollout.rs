@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -127,7 +128,8 @@ fn bulk_sync(id: &str) -> String {
 async fn legacy_is_forwarded_as_it_is() {
     let both = Both::start(Emulator::seeded()).await;
     let shim = both.shim("legacy", &[]).await;
-    for path in [bulk_sync(MULTI_BULK_SYNC).as_str(), "/api/syncs", "/api/organizations", "/api/me"] {
+    for path in [bulk_sync(MULTI_BULK_SYNC).as_str(), "/api/syncs", "/api/organizations", "/api/me"]
+    {
         let (head, body) = get(shim.address, path, "demo-a-user").await;
         assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("x-shim-rule"), "{head}");
         assert!(head.contains("x-shim-mode: legacy\r\n"), "{head}");
@@ -159,7 +161,11 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
         ("bulk_sync/get", bulk_sync(MULTI_BULK_SYNC), user),
         ("bulk_sync/get", bulk_sync(HIDDEN_BULK_SYNC), user),
         ("bulk_sync/get", bulk_sync("00000000-0000-4000-8000-000000000000"), user),
-        ("bulk_sync/get_destination", of("00000007-0000-4000-8000-000000000002", "/bulksync/target"), user),
+        (
+            "bulk_sync/get_destination",
+            of("00000007-0000-4000-8000-000000000002", "/bulksync/target"),
+            user,
+        ),
         ("bulk_sync/list", "/api/bulk/syncs".to_owned(), user),
         ("bulk_sync/schemas/list", bulk_sync(MULTI_BULK_SYNC) + "/schemas", user),
         ("connections/list_share", of(SHARED_CONNECTION, "/share"), user),
@@ -168,7 +174,11 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
         ("events/list", "/api/events".to_owned(), user),
         ("model_sync/get", format!("/api/syncs/{IDENTITIES_SYNC}"), user),
         ("model_sync/list", "/api/syncs".to_owned(), user),
-        ("model_sync/targets/get_target", of("00000007-0000-4000-8000-000000000003", "/modelsync/target"), user),
+        (
+            "model_sync/targets/get_target",
+            of("00000007-0000-4000-8000-000000000003", "/modelsync/target"),
+            user,
+        ),
         ("organization/get", organization.clone(), user),
         ("organization/list", "/api/organizations".to_owned(), user),
         ("query_runner/get_query", query, user),
@@ -180,9 +190,8 @@ fn reads() -> Vec<(&'static str, String, &'static str)> {
 #[tokio::test]
 async fn every_read_is_shadowed_and_compares_equal() {
     let both = Both::start(Emulator::seeded()).await;
-    let rollout = file(
-        "default = \"shadow\"\n[beside]\ncomparisons = 32\ncalls = 32\nmemory = \"1GiB\"\n",
-    );
+    let rollout =
+        file("default = \"shadow\"\n[beside]\ncomparisons = 32\ncalls = 32\nmemory = \"1GiB\"\n");
     let shim = both.shim(rollout.path().to_str().unwrap(), &[]).await;
     for (rule, path, key) in reads() {
         let (head, body) = get(shim.address, &path, key).await;
@@ -272,7 +281,8 @@ async fn a_broken_rule_is_found_kept_back_and_armed_again() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let sample: Value = serde_json::from_str(&body).unwrap();
     let fixture = sample["fixture"].as_str().unwrap();
-    for expected in ["[request]\nmethod = \"GET\"", "[[upstream]]\ncall = \"GET /api/", "[legacy]"] {
+    for expected in ["[request]\nmethod = \"GET\"", "[[upstream]]\ncall = \"GET /api/", "[legacy]"]
+    {
         assert!(fixture.contains(expected), "{fixture}");
     }
     for secret in ["demo-a-user", MULTI_BULK_SYNC, "public", "0000000d"] {
@@ -316,6 +326,62 @@ async fn shadow_finds_it_too_and_the_caller_never_sees_it() {
 }
 
 #[tokio::test]
+async fn errors_alone_trip_it() {
+    let upstream = Upstream::start(|seen| match seen.headers()["x-polytomic-version"].as_bytes() {
+        b"2025-09-18" => answer(200, &[], "no JSON at all"),
+        _ => answer(200, &[("x-polytomic-version", "2024-02-08")], r#"{"data":{"id":"1"}}"#),
+    })
+    .await;
+    let rollout = file("[breaker]\nminimum = 3\nerrors = 50\n");
+    let flags = [("rollout", rollout.path().to_str().unwrap())];
+    let shim = Shim::staged(&upstream.origin, &flags).await;
+    for _ in 0..3 {
+        let (head, _) = get(shim.address, "/api/bulk/syncs/1", "k").await;
+        assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
+    }
+    let (head, _) = get(shim.address, "/api/bulk/syncs/1", "k").await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-mode: legacy"), "{head}");
+    let view = view(shim.admin).await;
+    let why = &rule(&view, "bulk_sync/get").tripped.as_ref().unwrap().why;
+    assert!(why.starts_with("3 of 3 translated requests failed within 300s"), "{why}");
+}
+
+#[tokio::test]
+async fn what_legacy_itself_disagrees_on_is_noise() {
+    static LEGACY: AtomicUsize = AtomicUsize::new(0);
+    let upstream = Upstream::start(|seen| {
+        let headers = [("x-polytomic-version", "2024-02-08")];
+        let body = |name: &'static str| match name {
+            "a" => r#"{"data":{"id":"1","name":"a","mode":"replicate"}}"#,
+            "b" => r#"{"data":{"id":"1","name":"b","mode":"replicate"}}"#,
+            _ => r#"{"data":{"id":"1","name":"c","mode":"replicate","default_schedule":{"frequency":"manual"}}}"#,
+        };
+        match seen.headers()["x-polytomic-version"].as_bytes() {
+            b"2025-09-18" => answer(200, &[], body("c")),
+            _ if LEGACY.fetch_add(1, Ordering::SeqCst) % 2 == 0 => answer(200, &headers, body("a")),
+            _ => answer(200, &headers, body("b")),
+        }
+    })
+    .await;
+    let rollout = file(
+        "default = \"shadow\"\n[[tolerance]]\nrule = \"bulk_sync/get\"\npointer = \"/data/*\"\nkind = \"added\"\nreason = \"x\"\n",
+    );
+    let flags = [("rollout", rollout.path().to_str().unwrap())];
+    let shim = Shim::staged(&upstream.origin, &flags).await;
+    get(shim.address, "/api/bulk/syncs/1", "k").await;
+    counted(
+        shim.admin,
+        &[
+            ("comparisons_total{rule=\"bulk_sync/get\",result=\"noise\"}", 1.0),
+            ("comparisons_total{rule=\"bulk_sync/get\",result=\"different\"}", 0.0),
+        ],
+    )
+    .await;
+    assert_eq!(rule(&view(shim.admin).await, "bulk_sync/get").noise, 1);
+    assert_eq!(LEGACY.load(Ordering::SeqCst), 2, "legacy is asked a second time, and no third");
+}
+
+#[tokio::test]
 async fn what_writes_is_never_run_twice() {
     for (rollout, version) in [
         ("default = \"shadow\"\nverify = 100", "2024-02-08"),
@@ -330,10 +396,8 @@ async fn what_writes_is_never_run_twice() {
         assert!(head.starts_with("HTTP/1.1 200 "), "{head} {body}");
         // A read after it, whose comparison is over when that of the write would be.
         get(shim.address, &bulk_sync(MULTI_BULK_SYNC), "demo-a-user").await;
-        until(shim.admin, "the read is compared", |view| {
-            rule(view, "bulk_sync/get").compared == 1
-        })
-        .await;
+        until(shim.admin, "the read is compared", |view| rule(view, "bulk_sync/get").compared == 1)
+            .await;
         assert_eq!(both.count(WRITE, version), 1, "{version}");
         let all = both.count(WRITE, "2024-02-08") + both.count(WRITE, "2025-09-18");
         assert_eq!(all, 1, "{version}");
@@ -350,8 +414,7 @@ async fn half_dead() -> String {
                 std::future::pending::<()>().await;
             }
             let body = r#"{"data":{"id":"1","schedule":{"frequency":"manual"}}}"#;
-            let answer =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
@@ -370,7 +433,10 @@ async fn what_hangs_beside_never_delays_the_caller() {
     let begun = Instant::now();
     for _ in 0..20 {
         let (head, _) = get(shim.address, "/api/bulk/syncs/1", "k").await;
-        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-mode: shadow"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-mode: shadow"),
+            "{head}"
+        );
     }
     assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
     let view = until(shim.admin, "all are given up", |view| {
@@ -419,7 +485,8 @@ async fn replicas_agree_and_a_larger_share_holds_the_smaller_one() {
     let named = rollout(0.0, &format!("allow = [\"caller:{start}\"]"));
     assert!(is_in(&named, "users/list", "one", &salt));
     assert!(!is_in(&named, "users/list", "other", &salt));
-    let denied = rollout(100.0, &format!("deny = [\"caller:{start}\"]\nallow = [\"caller:{start}\"]"));
+    let denied =
+        rollout(100.0, &format!("deny = [\"caller:{start}\"]\nallow = [\"caller:{start}\"]"));
     assert!(!is_in(&denied, "users/list", "one", &salt));
     assert!(is_in(&denied, "users/list", "other", &salt));
 }
@@ -483,7 +550,8 @@ async fn changes_need_the_token_and_are_all_or_nothing() {
     assert_eq!(body["events"][0]["by"], "jo");
     assert!(!body.to_string().contains(TOKEN));
     assert!(!get(shim.address, &path, "demo-a-user").await.0.contains("x-shim-rule"));
-    let one = json!({ "changes": [{ "rule": "bulk_sync/get", "mode": "translate", "share": 100 }] });
+    let one =
+        json!({ "changes": [{ "rule": "bulk_sync/get", "mode": "translate", "share": 100 }] });
     put(shim.admin, TOKEN, &one).await;
     assert!(get(shim.address, &path, "demo-a-user").await.0.contains("x-shim-rule"));
     let other = get(shim.address, "/api/bulk/syncs", "demo-a-user").await.0;

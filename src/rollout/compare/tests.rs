@@ -96,7 +96,10 @@ fn addresses_of_upstream_are_those_of_the_shim() {
         client: "http://shim:8080".to_owned(),
     };
     let context = Context::new("GET", "/api/syncs", Some(origins));
-    let one = answer(200, json!({"next": "https://app.polytomic.com/x", "all": ["https://app.polytomic.com/y"]}));
+    let one = answer(
+        200,
+        json!({"next": "https://app.polytomic.com/x", "all": ["https://app.polytomic.com/y"]}),
+    );
     let other = answer(200, json!({"next": "http://shim:8080/x", "all": ["http://shim:8080/y"]}));
     assert_eq!(compare(&one, &other, &context), []);
     assert_eq!(compare(&one, &one, &context), []);
