@@ -33,7 +33,8 @@ impl Redactor {
     pub(super) fn shown(&mut self, key: &str, value: &Value) -> String {
         match value {
             Value::Null | Value::Bool(_) => value.to_string(),
-            Value::Number(_) if self.vocabulary.counts(key) => value.to_string(),
+            // Without a key, it is a status.
+            Value::Number(_) if key.is_empty() || self.vocabulary.counts(key) => value.to_string(),
             Value::Number(_) => "<number>".to_owned(),
             Value::String(text) if self.is_public(key, text) => format!("{text:?}"),
             Value::String(text) => match shape(text) {
@@ -176,7 +177,7 @@ mod tests {
     fn nothing_of_the_data_is_left_and_the_structure_is() {
         let value = json!({
             "id": "0000000d-0000-4000-8000-00000000000f", "name": "hunter2", "active": true,
-            "configuration": { "password": "hunter2", "hunter3": 4711, "port": 5432 },
+            "configuration": { "name": "hunter2", "password": "hunter2", "hunter3": 4711, "port": 5432 },
             "schedule": { "frequency": "daily", "hour": "05" },
             "policies": ["hunter2", "hunter4", null, ""],
             "created_at": "2024-05-05T10:00:00Z",
@@ -189,7 +190,7 @@ mod tests {
         }
         assert_eq!(replaced["schedule"], value["schedule"]);
         assert_eq!(replaced["name"], replaced["policies"][0]);
-        assert_eq!(replaced["name"], replaced["configuration"]["password"]);
+        assert_eq!(replaced["name"], replaced["configuration"]["name"]);
         assert_ne!(replaced["policies"][0], replaced["policies"][1]);
         assert_eq!(replaced["policies"][2], Value::Null);
         assert!(replaced["urls"][0].as_str().unwrap().starts_with(UPSTREAM));

@@ -6,22 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::StatusCode;
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 
 use super::beside::Room;
 use super::book::{Book, now};
 use super::callers::{Placement, Who};
-use super::change::{ChangeSet, Wrong};
 use super::gone::{Gone, Sign};
 use super::plan::{BesideLimits, BreakerLimits, Percent, Plan, Policy};
 use super::tolerance::Tolerance;
 use super::verdict::Verdict;
-use super::view::{Mismatch, Mode, RuleView, Tripped, View};
+use super::view::{Mismatch, Mode, Tripped};
 use super::window::{Counted, Window};
 use crate::failure::Key;
-use crate::rules::{Rules, nearest};
+use crate::rules::Rules;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::telemetry::{Metrics, RuleMeters};
@@ -53,37 +50,37 @@ pub enum Access {
 
 /// The rollout of a process; clones share it.
 #[derive(Clone)]
-pub struct Rollout(Arc<Shared>);
+pub struct Rollout(pub(super) Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     /// Whether everything is translated and nothing is watched: all that a request looks at then.
-    idle: AtomicBool,
-    force: ArcSwap<Force>,
-    book: Mutex<Book>,
-    begun: Instant,
-    gone: Gone,
-    room: Room,
-    token: ArcSwapOption<Secret<String>>,
-    placement: Placement,
-    metrics: Arc<Metrics>,
-    salt: [u8; 16],
-    samples: AtomicU64,
-    chance: AtomicU64,
+    pub(super) idle: AtomicBool,
+    pub(super) force: ArcSwap<Force>,
+    pub(super) book: Mutex<Book>,
+    pub(super) begun: Instant,
+    pub(super) gone: Gone,
+    pub(super) room: Room,
+    pub(super) token: ArcSwapOption<Secret<String>>,
+    pub(super) placement: Placement,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) salt: [u8; 16],
+    pub(super) samples: AtomicU64,
+    pub(super) chance: AtomicU64,
 }
 
 /// What requests look at.
-struct Force {
-    rules: HashMap<String, InForce>,
-    rest: Policy,
-    asks_for_organization: bool,
-    breaker: BreakerLimits,
-    beside: BesideLimits,
-    tolerances: Arc<[Tolerance]>,
+pub(super) struct Force {
+    pub(super) rules: HashMap<String, InForce>,
+    pub(super) rest: Policy,
+    pub(super) asks_for_organization: bool,
+    pub(super) breaker: BreakerLimits,
+    pub(super) beside: BesideLimits,
+    pub(super) tolerances: Arc<[Tolerance]>,
 }
 
-struct InForce {
-    policy: Policy,
-    ledger: Arc<Ledger>,
+pub(super) struct InForce {
+    pub(super) policy: Policy,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// What the rollout has to know of a rule.
@@ -97,12 +94,12 @@ pub(super) struct Facts {
 /// What became of a rule; outlives reloads.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    window: Window,
-    tripped: ArcSwapOption<Tripped>,
+    pub(super) window: Window,
+    pub(super) tripped: ArcSwapOption<Tripped>,
     /// Whether it was said that the breaker would trip, were the rule translated.
-    warned: AtomicBool,
-    noise: AtomicU64,
-    meters: Arc<RuleMeters>,
+    pub(super) warned: AtomicBool,
+    pub(super) noise: AtomicU64,
+    pub(super) meters: Arc<RuleMeters>,
 }
 
 /// Two answers that differed, without anybody's data.
@@ -153,95 +150,6 @@ impl Rollout {
     /// Where nothing is staged: every rule translates.
     pub fn none(rules: &Rules, settings: &Settings, metrics: Arc<Metrics>) -> Self {
         Self::new(Plan::all(Mode::Translate), rules, settings, metrics)
-    }
-
-    /// Puts the first plan in force, without events.
-    fn enact(&self, plan: Plan, rules: &Rules, settings: &Settings) {
-        let mut book = self.book();
-        book.plan = plan;
-        book.rules = facts(rules);
-        self.settle(&mut book, settings);
-    }
-
-    /// Puts another plan in force, for other rules. Live changes stay, except for the rules that
-    /// the plan changes itself.
-    pub fn adopt(&self, plan: Plan, rules: &Rules, settings: &Settings) {
-        let mut book = self.book();
-        let rules = facts(rules);
-        let mut told = Vec::new();
-        if book.plan.default != plan.default {
-            book.changes.remove(&None);
-            told.push((None, describe(&plan.default)));
-        }
-        for rule in &rules {
-            let (before, after) = (book.plan.named.get(&rule.id), plan.named.get(&rule.id));
-            if before != after {
-                let policy = plan.widest(&rule.id).limited_to(rule.only_reads);
-                book.changes.remove(&Some(rule.id.clone()));
-                told.push((Some(rule.id.clone()), describe(&policy)));
-            }
-        }
-        book.plan = plan;
-        book.rules = rules;
-        for (rule, what) in told {
-            book.note(rule.as_deref(), "file", format!("the file says {what}"));
-        }
-        self.settle(&mut book, settings);
-    }
-
-    fn settle(&self, book: &mut Book, settings: &Settings) {
-        book.is_given = settings.rollout.is_some();
-        self.0.token.store(settings.admin_token.clone().map(Arc::new));
-        self.put_in_force(book);
-    }
-
-    /// Makes what requests look at of what is written down.
-    fn put_in_force(&self, book: &mut Book) {
-        let mut rules = HashMap::new();
-        for rule in &book.rules {
-            let policy = book.policy(rule);
-            let fresh = || {
-                Arc::new(Ledger {
-                    window: Window::default(),
-                    tripped: ArcSwapOption::empty(),
-                    warned: AtomicBool::new(false),
-                    noise: AtomicU64::new(0),
-                    meters: self.0.metrics.rollout().rule(&rule.id),
-                })
-            };
-            let ledger = book.ledgers.get(&rule.id).cloned().unwrap_or_else(fresh);
-            rules.insert(rule.id.clone(), InForce { policy, ledger });
-        }
-        book.ledgers = rules.iter().map(|(id, rule)| (id.clone(), rule.ledger.clone())).collect();
-        let rest = book.rest();
-        let asks_for_organization = rest.asks_for_organization()
-            || rules.values().any(|rule| rule.policy.asks_for_organization());
-        let force = Force {
-            asks_for_organization,
-            breaker: book.plan.breaker,
-            beside: book.plan.beside,
-            tolerances: book.plan.tolerances.clone().into(),
-            rules,
-            rest,
-        };
-        self.0.room.resize(&force.beside);
-        self.0.force.store(Arc::new(force));
-        self.0.idle.store(!book.is_given && book.changes.is_empty(), Ordering::Relaxed);
-        self.show_modes();
-    }
-
-    /// Sets the gauges of all rules to what they are in.
-    fn show_modes(&self) {
-        let is_gone = self.0.gone.since().is_some();
-        for rule in self.0.force.load().rules.values() {
-            let mode = match () {
-                () if is_gone => Mode::Translate,
-                () if rule.ledger.tripped.load().is_some() => Mode::Legacy,
-                () => rule.policy.mode,
-            };
-            rule.ledger.meters.set_mode(mode);
-        }
-        self.0.metrics.rollout().set_legacy_gone(is_gone);
     }
 
     /// Whether everything is translated and nothing is watched. One load.
@@ -374,117 +282,6 @@ impl Rollout {
         self.show_modes();
     }
 
-    /// Makes changes, all or none; `by` beats the name in the set.
-    ///
-    /// # Errors
-    /// Everything that is wrong with them.
-    pub fn change(&self, set: &ChangeSet, by: Option<&str>) -> Result<(), Vec<Wrong>> {
-        let mut book = self.book();
-        let mut wrong = Vec::new();
-        for (index, change) in set.changes.iter().enumerate() {
-            wrong.extend(change.wrong(index));
-            let Some(id) = &change.rule else { continue };
-            let field = |name: &str| format!("changes/{index}/{name}");
-            let Some(rule) = book.rules.iter().find(|rule| rule.id == *id) else {
-                let known = nearest(id, book.rules.iter().map(|rule| rule.id.as_str()));
-                let hint = known.map_or_else(
-                    || "`GET /rollout` lists all rules".to_owned(),
-                    |known| format!("did you mean `{known}`?"),
-                );
-                let message = format!("no rule is called `{id}`");
-                wrong.push(Wrong { field: field("rule"), message, hint });
-                continue;
-            };
-            let asks_twice = change.mode == Some(Mode::Shadow)
-                || change.verify.is_some_and(|verify| verify > 0.0);
-            if asks_twice && !rule.only_reads {
-                wrong.push(Wrong {
-                    field: field(if change.mode == Some(Mode::Shadow) { "mode" } else { "verify" }),
-                    message: "the rule writes, and what writes is never run twice".to_owned(),
-                    hint: "set the mode to legacy or translate, and leave `verify` out".to_owned(),
-                });
-            }
-        }
-        if set.changes.is_empty() {
-            wrong.push(Wrong {
-                field: "changes".to_owned(),
-                message: "is empty".to_owned(),
-                hint: "give at least one change, such as {\"mode\": \"shadow\"}".to_owned(),
-            });
-        }
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
-        let by = name(by.or(set.by.as_deref()));
-        for change in &set.changes {
-            if change.reset {
-                book.changes.remove(&change.rule);
-            }
-            let part = change.part();
-            if part != super::plan::Part::default() {
-                let own = book.changes.entry(change.rule.clone()).or_default();
-                own.mode = part.mode.or(own.mode);
-                own.share = part.share.or(own.share);
-                own.verify = part.verify.or(own.verify);
-            }
-            if change.rearm {
-                self.rearm(&book, change.rule.as_deref());
-            }
-            book.note(change.rule.as_deref(), &by, change.sentence());
-        }
-        self.put_in_force(&mut book);
-        Ok(())
-    }
-
-    fn rearm(&self, book: &Book, rule: Option<&str>) {
-        for (id, ledger) in &book.ledgers {
-            if rule.is_some_and(|rule| rule != id) {
-                continue;
-            }
-            ledger.window.clear();
-            ledger.warned.store(false, Ordering::Relaxed);
-            if ledger.tripped.swap(None).is_some() {
-                ledger.meters.set_tripped(false);
-            }
-        }
-        if rule.is_none() {
-            self.0.gone.forget();
-        }
-    }
-
-    /// Whether a token opens the rollout for changes; takes the same time for every wrong one.
-    pub fn access(&self, token: Option<&[u8]>) -> Access {
-        let Some(own) = self.0.token.load_full() else { return Access::NoToken };
-        let (own, given) =
-            (Sha256::digest(own.expose()), Sha256::digest(token.unwrap_or_default()));
-        let is_same = bool::from(own.as_slice().ct_eq(given.as_slice()));
-        if is_same && token.is_some() { Access::Granted } else { Access::Refused }
-    }
-
-    /// Everything that is told.
-    pub fn view(&self) -> View {
-        let book = self.book();
-        let force = self.0.force.load();
-        let mut rules: Vec<RuleView> = book
-            .rules
-            .iter()
-            .filter_map(|facts| rule_view(facts, force.rules.get(&facts.id)?))
-            .collect();
-        rules.sort_by(|left, right| left.id.cmp(&right.id));
-        View {
-            rules,
-            events: book.events.iter().cloned().collect(),
-            mismatches: book.samples.iter().map(|sample| sample.mismatch.clone()).collect(),
-            legacy_gone_since: self.0.gone.since(),
-            can_change: self.0.token.load().is_some(),
-        }
-    }
-
-    /// One sample.
-    pub fn sample(&self, id: &str) -> Option<Sample> {
-        self.book().samples.iter().find(|sample| sample.mismatch.id == id).cloned()
-    }
-
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -521,50 +318,6 @@ impl std::fmt::Debug for Rollout {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Rollout").field("is_idle", &self.is_idle()).finish_non_exhaustive()
     }
-}
-
-fn rule_view(facts: &Facts, rule: &InForce) -> Option<RuleView> {
-    let InForce { policy, ledger } = rule;
-    let count = |verdict| ledger.meters.count(verdict);
-    let (different, tolerated) = (count(Verdict::Different), count(Verdict::Tolerated));
-    Some(RuleView {
-        id: facts.id.clone(),
-        operation: facts.operation.clone(),
-        mode: policy.mode,
-        share: policy.share.number(),
-        verify: policy.verify.number(),
-        only_reads: facts.only_reads,
-        tripped: ledger.tripped.load_full().map(|tripped| Tripped::clone(&tripped)),
-        compared: count(Verdict::Same) + count(Verdict::Noise) + different + tolerated,
-        mismatched: different,
-        failed: count(Verdict::Failed),
-        tolerated,
-        skipped: count(Verdict::Skipped),
-        noise: ledger.noise.load(Ordering::Relaxed),
-    })
-}
-
-fn facts(rules: &Rules) -> Vec<Facts> {
-    let facts = rules.iter().map(|rule| Facts {
-        id: rule.id.clone(),
-        operation: format!("{} {}", rule.method, rule.path.source()),
-        only_reads: rule.only_reads(),
-    });
-    facts.collect()
-}
-
-fn describe(policy: &Policy) -> String {
-    let mode = policy.mode.text();
-    let (share, verify) = (policy.share.number(), policy.verify.number());
-    format!("{mode}, share {share}%, verify {verify}%")
-}
-
-/// A name that came from outside, as it may stand in a list.
-fn name(by: Option<&str>) -> String {
-    let clean: String =
-        by.unwrap_or_default().chars().filter(|own| !own.is_control()).take(80).collect();
-    let clean = clean.trim();
-    if clean.is_empty() { "somebody with the token".to_owned() } else { clean.to_owned() }
 }
 
 /// Whether an answer speaks against the translation. Where upstream is out of reach or overloaded,

@@ -16,6 +16,9 @@ pub(super) struct Vocabulary {
     numbers: HashSet<String>,
 }
 
+/// Values that translations put in by themselves, and no contract lists.
+const WORDS: [(&str, &str); 1] = [("type", "incremental")];
+
 /// The vocabulary of both versions.
 pub(super) fn vocabulary() -> &'static Vocabulary {
     static ALL: LazyLock<Vocabulary> = LazyLock::new(|| {
@@ -29,6 +32,9 @@ pub(super) fn vocabulary() -> &'static Vocabulary {
                 }
                 all.names.extend(operation.query_parameter_names().map(str::to_owned));
             }
+        }
+        for (key, word) in WORDS {
+            all.words.entry(key.to_owned()).or_default().insert(word.to_owned());
         }
         // Errors, which the operations do not spell out.
         for name in ["key", "message", "metadata", "status", "code", "context", "error"] {

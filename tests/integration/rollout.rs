@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -322,6 +323,62 @@ async fn shadow_finds_it_too_and_the_caller_never_sees_it() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].what.starts_with("would not be left translated: 2 of 2"), "{said:?}");
     assert_eq!(view.mismatches.len(), 3, "what is alike is kept three times");
+}
+
+#[tokio::test]
+async fn errors_alone_trip_it() {
+    let upstream = Upstream::start(|seen| match seen.headers()["x-polytomic-version"].as_bytes() {
+        b"2025-09-18" => answer(200, &[], "no JSON at all"),
+        _ => answer(200, &[("x-polytomic-version", "2024-02-08")], r#"{"data":{"id":"1"}}"#),
+    })
+    .await;
+    let rollout = file("[breaker]\nminimum = 3\nerrors = 50\n");
+    let flags = [("rollout", rollout.path().to_str().unwrap())];
+    let shim = Shim::staged(&upstream.origin, &flags).await;
+    for _ in 0..3 {
+        let (head, _) = get(shim.address, "/api/bulk/syncs/1", "k").await;
+        assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
+    }
+    let (head, _) = get(shim.address, "/api/bulk/syncs/1", "k").await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-shim-mode: legacy"), "{head}");
+    let view = view(shim.admin).await;
+    let why = &rule(&view, "bulk_sync/get").tripped.as_ref().unwrap().why;
+    assert!(why.starts_with("3 of 3 translated requests failed within 300s"), "{why}");
+}
+
+#[tokio::test]
+async fn what_legacy_itself_disagrees_on_is_noise() {
+    static LEGACY: AtomicUsize = AtomicUsize::new(0);
+    let upstream = Upstream::start(|seen| {
+        let headers = [("x-polytomic-version", "2024-02-08")];
+        let body = |name: &'static str| match name {
+            "a" => r#"{"data":{"id":"1","name":"a","mode":"replicate"}}"#,
+            "b" => r#"{"data":{"id":"1","name":"b","mode":"replicate"}}"#,
+            _ => r#"{"data":{"id":"1","name":"c","mode":"replicate","default_schedule":{"frequency":"manual"}}}"#,
+        };
+        match seen.headers()["x-polytomic-version"].as_bytes() {
+            b"2025-09-18" => answer(200, &[], body("c")),
+            _ if LEGACY.fetch_add(1, Ordering::SeqCst) % 2 == 0 => answer(200, &headers, body("a")),
+            _ => answer(200, &headers, body("b")),
+        }
+    })
+    .await;
+    let rollout = file(
+        "default = \"shadow\"\n[[tolerance]]\nrule = \"bulk_sync/get\"\npointer = \"/data/*\"\nkind = \"added\"\nreason = \"x\"\n",
+    );
+    let flags = [("rollout", rollout.path().to_str().unwrap())];
+    let shim = Shim::staged(&upstream.origin, &flags).await;
+    get(shim.address, "/api/bulk/syncs/1", "k").await;
+    counted(
+        shim.admin,
+        &[
+            ("comparisons_total{rule=\"bulk_sync/get\",result=\"noise\"}", 1.0),
+            ("comparisons_total{rule=\"bulk_sync/get\",result=\"different\"}", 0.0),
+        ],
+    )
+    .await;
+    assert_eq!(rule(&view(shim.admin).await, "bulk_sync/get").noise, 1);
+    assert_eq!(LEGACY.load(Ordering::SeqCst), 2, "legacy is asked a second time, and no third");
 }
 
 #[tokio::test]
