@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::oneshot;
 
 use super::capture::{Evidence, sample};
-use super::compare::{Answer, Context, Found, compare};
+use super::compare::{Answer, Content, Context, Found, compare};
 use super::gone::{Sign, sign};
 use super::guarded::Guarded;
 use super::state::Rollout;
@@ -47,7 +47,7 @@ pub struct Asked {
 pub struct Beside {
     rollout: Rollout,
     rules: Vec<Arc<Rule>>,
-    asked: Asked,
+    asked: Arc<Asked>,
     exchange: Exchange<Guarded>,
     budget: usize,
     _place: Pass,
@@ -93,6 +93,7 @@ impl Beside {
         );
         let exchange = exchange.beside(guarded, rollout.room().unseen.clone());
         let rollout = rollout.clone();
+        let asked = Arc::new(asked);
         Some(Self { rollout, rules, asked, exchange, budget, _place: place })
     }
 
@@ -130,60 +131,68 @@ impl Beside {
         if self.is_refused(sign(status, &headers, &body)).await {
             return self.end(&translated.rule.id, Verdict::Failed, 0);
         }
-        let legacy = Answer::new(status.as_u16(), body);
-        self.conclude(&legacy, &translated).await;
+        self.conclude(read(status.as_u16(), body).await, Arc::from(translated)).await;
     }
 
     /// Compares a translated answer, which the caller has, with upstream's legacy one.
     pub async fn verify(self, rule: Arc<Rule>, outcome: Outcome) {
-        let Some(translated) = answered(rule.clone(), outcome) else {
+        let Some(translated) = answered(rule.clone(), outcome).await else {
             return self.end(&rule.id, Verdict::Failed, 0);
         };
         let Some(legacy) = self.legacy().await else {
             return self.end(&rule.id, Verdict::Failed, 0);
         };
-        self.conclude(&legacy, &translated).await;
+        self.conclude(legacy, Arc::new(translated)).await;
     }
 
-    async fn conclude(&self, legacy: &Answer, translated: &Translated) {
-        let rule = &translated.rule;
-        let (found, is_tolerated) = self.differences(legacy, translated);
+    async fn conclude(&self, legacy: Arc<Answer>, translated: Arc<Translated>) {
+        let rule = translated.rule.clone();
+        let end = |verdict, noise| self.end(&rule.id, verdict, noise);
+        let Some((found, is_tolerated)) = self.differences(&legacy, &translated).await else {
+            return end(Verdict::Failed, 0);
+        };
         if found.is_empty() {
-            let verdict = if is_tolerated { Verdict::Tolerated } else { Verdict::Same };
-            return self.end(&rule.id, verdict, 0);
+            return end(if is_tolerated { Verdict::Tolerated } else { Verdict::Same }, 0);
         }
         let taped = self.exchange.apart(self.exchange.upstream().taped());
         let Turn::Answered(again) = self.translate(&taped).await else {
-            return self.end(&rule.id, Verdict::Failed, 0);
+            return end(Verdict::Failed, 0);
         };
-        let Some(second) = self.legacy().await else {
-            return self.end(&rule.id, Verdict::Failed, 0);
+        let (Some(second), Some((found, _))) =
+            (self.legacy().await, self.differences(&legacy, &Arc::from(again)).await)
+        else {
+            return end(Verdict::Failed, 0);
         };
-        let noise = compare(legacy, &second, &self.context(rule));
-        let found = without_noise(self.differences(legacy, &again).0, &noise);
-        if found.is_empty() {
-            return self.end(&rule.id, Verdict::Noise, noise.len());
-        }
         let evidence = Evidence {
-            rule,
-            asked: &self.asked,
+            rule: rule.clone(),
+            asked: self.asked.clone(),
             kind: self.exchange.pinned(),
             tape: taped.upstream().tape(),
             legacy,
             found,
         };
-        sample(&self.rollout, evidence);
-        self.end(&rule.id, Verdict::Different, noise.len());
+        let rollout = self.rollout.clone();
+        let kept = aside(move || keep(&rollout, evidence, &second)).await;
+        match kept {
+            Some((true, noise)) => end(Verdict::Different, noise),
+            Some((false, noise)) => end(Verdict::Noise, noise),
+            None => end(Verdict::Failed, 0),
+        }
     }
 
-    fn differences(&self, legacy: &Answer, translated: &Translated) -> (Vec<Found>, bool) {
-        let Translated { rule, answer, report } = translated;
-        let found = compare(legacy, answer, &self.context(rule));
-        settle(found, &rule.id, &self.rollout.tolerances(), (answer, report))
-    }
-
-    fn context(&self, rule: &Rule) -> Context<'static> {
-        Context::new(rule.method.as_str(), rule.path.source(), self.asked.origins.clone())
+    async fn differences(
+        &self,
+        legacy: &Arc<Answer>,
+        translated: &Arc<Translated>,
+    ) -> Option<(Vec<Found>, bool)> {
+        let (legacy, translated) = (legacy.clone(), translated.clone());
+        let (asked, tolerances) = (self.asked.clone(), self.rollout.tolerances());
+        let compared = aside(move || {
+            let Translated { rule, answer, report } = &*translated;
+            let found = compare(&legacy, answer, &context(rule, &asked));
+            settle(found, &rule.id, &tolerances, (answer, report))
+        });
+        compared.await
     }
 
     async fn translate(&self, exchange: &Exchange<Guarded>) -> Turn {
@@ -210,17 +219,19 @@ impl Beside {
                 None => return Turn::Elsewhere,
             },
         };
-        answered(rule, outcome).map_or(Turn::Failed, |own| Turn::Answered(Box::new(own)))
+        answered(rule, outcome).await.map_or(Turn::Failed, |own| Turn::Answered(Box::new(own)))
     }
 
     /// Upstream's legacy answer; none where there is none that says anything.
-    async fn legacy(&self) -> Option<Answer> {
+    async fn legacy(&self) -> Option<Arc<Answer>> {
         let request = UpstreamRequest::new(Method::GET, self.asked.target.clone());
         let answer = self.exchange.upstream().ask_legacy(request, &self.asked.envelope).await;
         let answer = answer.ok()?;
         let refused = self.is_refused(sign(answer.status, &answer.headers, &answer.body)).await;
-        let says_something = !refused && !answer.status.is_server_error();
-        says_something.then(|| Answer::new(answer.status.as_u16(), answer.body))
+        if refused || answer.status.is_server_error() {
+            return None;
+        }
+        Some(read(answer.status.as_u16(), answer.body).await)
     }
 
     /// Whether an answer is no legacy one, because upstream may not serve 2024-02-08 any more:
@@ -244,7 +255,7 @@ impl Beside {
 
 /// The answer as far as it says something of the translation: not where upstream was out of reach,
 /// or the comparison was given up.
-fn answered(rule: Arc<Rule>, outcome: Outcome) -> Option<Translated> {
+async fn answered(rule: Arc<Rule>, outcome: Outcome) -> Option<Translated> {
     let key = outcome.failure.as_ref().map(|failure| failure.key);
     let is_of_the_way = matches!(
         key,
@@ -263,8 +274,38 @@ fn answered(rule: Arc<Rule>, outcome: Outcome) -> Option<Translated> {
     if is_of_the_way || is_of_upstream {
         return None;
     }
-    let answer = Answer::new(status.as_u16(), outcome.response.body.to_bytes());
-    Some(Translated { rule, answer, report: outcome.report })
+    let (report, body) = (outcome.report, outcome.response.body);
+    aside(move || {
+        let answer = Answer::new(status.as_u16(), body.to_bytes());
+        Translated { rule, answer, report }
+    })
+    .await
+}
+
+/// Takes the noise out of what differs, and keeps a sample of the rest; tells whether there is any,
+/// and at how many places legacy disagreed with itself.
+fn keep(rollout: &Rollout, mut evidence: Evidence, second: &Answer) -> (bool, usize) {
+    let noise = compare(&evidence.legacy, second, &context(&evidence.rule, &evidence.asked));
+    evidence.found = without_noise(evidence.found, &noise);
+    let differs = !evidence.found.is_empty();
+    if differs {
+        sample(rollout, &evidence);
+    }
+    (differs, noise.len())
+}
+
+fn context(rule: &Rule, asked: &Asked) -> Context<'static> {
+    Context::new(rule.method.as_str(), rule.path.source(), asked.origins.clone())
+}
+
+async fn read(status: u16, body: Bytes) -> Arc<Answer> {
+    let unread = Answer { status, body: Content::Bytes(Bytes::new()) };
+    Arc::new(aside(move || Answer::new(status, body)).await.unwrap_or(unread))
+}
+
+/// Does work on a thread that serves nobody: answers may be megabytes. None if it panicked.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// Asks upstream in both versions who is calling, to learn whether it still serves 2024-02-08.

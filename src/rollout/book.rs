@@ -33,10 +33,9 @@ impl Book {
     /// all, and a change beats the file.
     pub(super) fn policy(&self, rule: &Facts) -> Policy {
         let mut policy = self.rest();
-        for part in [self.plan.named.get(&rule.id), self.changes.get(&Some(rule.id.clone()))] {
-            if let Some(part) = part {
-                policy = policy.with(part);
-            }
+        let own = [self.plan.named.get(&rule.id), self.changes.get(&Some(rule.id.clone()))];
+        for part in own.into_iter().flatten() {
+            policy = policy.with(part);
         }
         policy.limited_to(rule.only_reads)
     }

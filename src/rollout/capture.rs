@@ -25,17 +25,17 @@ const DIFFERENCES: usize = 20;
 const LARGEST: usize = 256 << 10;
 
 /// What a sample is made of; all of it as it came, nothing of it is kept.
-pub(super) struct Evidence<'e> {
-    pub(super) rule: &'e Arc<Rule>,
-    pub(super) asked: &'e Asked,
+pub(super) struct Evidence {
+    pub(super) rule: Arc<Rule>,
+    pub(super) asked: Arc<Asked>,
     pub(super) kind: Option<CallerKind>,
     pub(super) tape: Vec<Exchanged>,
-    pub(super) legacy: &'e Answer,
+    pub(super) legacy: Arc<Answer>,
     pub(super) found: Vec<Found>,
 }
 
 /// Keeps a sample, unless there are some like it.
-pub(super) fn sample(rollout: &Rollout, evidence: Evidence<'_>) {
+pub(super) fn sample(rollout: &Rollout, evidence: &Evidence) {
     let rule = &evidence.rule.id;
     let pointers: Vec<String> =
         evidence.found.iter().take(DIFFERENCES).map(|found| found.pointer.clone()).collect();
@@ -44,7 +44,7 @@ pub(super) fn sample(rollout: &Rollout, evidence: Evidence<'_>) {
     }
     let upstream = evidence.asked.origins.as_ref().map(|own| own.upstream.clone());
     let mut redactor = Redactor::new(rollout.salt(), upstream.unwrap_or_default());
-    let fixture = fixture(&evidence, &mut redactor);
+    let fixture = fixture(evidence, &mut redactor);
     let fixture = match fixture.len() {
         0..=LARGEST => Ok(fixture),
         bytes => Err(format!("the fixture would have {bytes} bytes, the limit is {LARGEST}")),
@@ -70,7 +70,7 @@ pub(super) fn sample(rollout: &Rollout, evidence: Evidence<'_>) {
 }
 
 /// The fixture: the request, what upstream said to each call, and the legacy answer.
-fn fixture(evidence: &Evidence<'_>, redactor: &mut Redactor) -> String {
+fn fixture(evidence: &Evidence, redactor: &mut Redactor) -> String {
     let Evidence { rule, asked, kind, tape, legacy, found } = evidence;
     let pointers: Vec<&str> =
         found.iter().take(DIFFERENCES).map(|found| found.pointer.as_str()).collect();

@@ -20,7 +20,8 @@ fn found(left: Value, right: Value) -> Vec<(String, Kind)> {
 
 #[test]
 fn differences_have_their_place_and_kind() {
-    let cases: [(Value, Value, &[(&str, Kind)]); 15] = [
+    type Expected<'e> = &'e [(&'e str, Kind)];
+    let cases: [(Value, Value, Expected<'_>); 15] = [
         (json!({"a": 1, "b": [1.0]}), json!({"b": [1], "a": 1.0}), &[]),
         (json!({"a": 1}), json!({"a": 2}), &[("/a", Kind::Value)]),
         (json!({"a": "1"}), json!({"a": 1}), &[("/a", Kind::Value)]),
