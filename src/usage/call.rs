@@ -1,8 +1,11 @@
 //! One request, from its headers to its end.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::Usage;
+use super::client::Client;
 use super::who::Fresh;
 use crate::caller::Fingerprint;
 
@@ -24,6 +27,8 @@ pub struct Call<'u> {
     pub(super) usage: &'u Usage,
     pub(super) key: u64,
     pub(super) asks: Asks,
+    /// The client, where it was known when the request came.
+    pub(super) client: Option<Arc<Client>>,
     pub(super) fresh: Option<Box<Fresh>>,
     pub(super) status: Option<StatusCode>,
     pub(super) upstream_calls: u64,
@@ -41,7 +46,10 @@ impl Call<'_> {
     pub fn of_unknown_organization(&self) -> Option<Fingerprint> {
         match &self.fresh {
             Some(fresh) => fresh.organization.is_none().then_some(fresh.fingerprint),
-            None => self.usage.of_unknown_organization(self.key),
+            None => {
+                let client = self.client.as_ref()?;
+                client.organization().is_none().then(|| client.fingerprint()).flatten()
+            }
         }
     }
 

@@ -21,11 +21,11 @@ mod view;
 mod who;
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use foldhash::quality::RandomState;
 use http::{HeaderMap, Method, StatusCode};
 
 pub use call::{Asks, Call};
@@ -52,7 +52,7 @@ pub struct Usage {
     operations: Arc<Operations>,
     keys: RandomState,
     /// The clients by the hash of their headers.
-    quick: papaya::HashMap<u64, Arc<Client>>,
+    quick: papaya::HashMap<u64, Arc<Client>, foldhash::fast::FixedState>,
     /// The clients by who they are.
     known: Mutex<HashMap<Who, Arc<Client>>>,
     capacity: AtomicUsize,
@@ -74,8 +74,9 @@ impl Default for Usage {
         Self {
             legacy: operations.iter().map(|_| Counts::default()).collect(),
             operations,
-            keys: RandomState::new(),
-            quick: papaya::HashMap::new(),
+            keys: RandomState::default(),
+            // The keys are hashes of a random kind already.
+            quick: papaya::HashMap::with_hasher(foldhash::fast::FixedState::default()),
             known: Mutex::default(),
             capacity: AtomicUsize::new(CAPACITY),
             migrated: Counts::default(),
@@ -114,10 +115,10 @@ impl Usage {
         fingerprint: impl FnOnce() -> Fingerprint,
     ) -> Call<'_> {
         let key = who::key(&self.keys, headers);
-        let is_known = self.quick.pin().contains_key(&key);
-        let fresh = (!is_known).then(|| Box::new(Fresh::read(headers, fingerprint())));
+        let client = self.quick.pin().get(&key).cloned();
+        let fresh = client.is_none().then(|| Box::new(Fresh::read(headers, fingerprint())));
         let (status, upstream_calls, organization) = (None, 0, None);
-        Call { usage: self, key, asks, fresh, status, upstream_calls, organization }
+        Call { usage: self, key, asks, client, fresh, status, upstream_calls, organization }
     }
 
     /// Counts a request that is over.
@@ -133,12 +134,11 @@ impl Usage {
             counts.add(now, is_error, call.upstream_calls);
         }
         let organization = call.organization.take();
-        if let Some(client) = self.quick.pin().get(&call.key) {
+        if let Some(client) = &call.client {
             client.belongs_to(organization);
             client.add(call.asks, now, is_error, call.upstream_calls);
             return;
         }
-        // Known when it began, and forgotten since.
         let Some(fresh) = call.fresh.take() else { return };
         match call.status {
             // Whoever tries out credentials must not push out those who have one.
@@ -154,13 +154,6 @@ impl Usage {
             }
             None => {}
         }
-    }
-
-    /// A known client's credential, where its organization is not known.
-    fn of_unknown_organization(&self, key: u64) -> Option<Fingerprint> {
-        let quick = self.quick.pin();
-        let client = quick.get(&key).filter(|client| client.organization().is_none())?;
-        client.fingerprint()
     }
 
     /// The client of this description, from now on also found by `key`.

@@ -1,8 +1,8 @@
 //! Who calls, as far as requests say without giving a credential away.
 
-use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
+use foldhash::quality::RandomState;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn each_header_counts_for_the_key() {
-        let keys = RandomState::new();
+        let keys = RandomState::default();
         let all: [&[(&str, &[u8])]; 5] = [
             &[],
             &[("authorization", b"ab")],
