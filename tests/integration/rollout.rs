@@ -358,7 +358,7 @@ async fn what_legacy_itself_disagrees_on_is_noise() {
         };
         match seen.headers()["x-polytomic-version"].as_bytes() {
             b"2025-09-18" => answer(200, &[], body("c")),
-            _ if LEGACY.fetch_add(1, Ordering::SeqCst) % 2 == 0 => answer(200, &headers, body("a")),
+            _ if LEGACY.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) => answer(200, &headers, body("a")),
             _ => answer(200, &headers, body("b")),
         }
     })
