@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, DemoArguments, EmulatorArguments, Flags, ReportArguments, RulesArguments,
-    TableFormat, healthcheck, question,
+    Cli, Command, DemoArguments, EmulatorArguments, Flags, HealthcheckArguments, ReportArguments,
+    RulesArguments, TableFormat, healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
@@ -52,9 +52,10 @@ fn main() -> ExitCode {
                 Ok(ExitCode::SUCCESS)
             })
         }
-        Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
-            block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
-        }),
+        Command::Healthcheck(HealthcheckArguments { live, flags: more }) => load(flags.and(more))
+            .and_then(|settings| {
+                block_on(healthcheck::run(settings.admin, live))?.map(|()| ExitCode::SUCCESS)
+            }),
         Command::Report(arguments) => report(&arguments),
         Command::Capture(arguments) => {
             block_on(cli::rollout::capture(&arguments)).and_then(std::convert::identity).map(shown)
@@ -88,9 +89,9 @@ fn load(flags: Flags) -> Result<Settings, String> {
 fn serve(flags: Flags) -> Result<ExitCode, String> {
     let settings = load(flags.clone())?;
     block_on(async {
-        let export = telemetry::start(&settings)?;
+        let log = telemetry::start(&settings)?;
         let ending = stages(settings, Some(flags), |_| {}).await;
-        export.finish().await;
+        log.finish().await;
         ending
     })?
 }
@@ -117,7 +118,7 @@ fn demo(mut settings: Settings, traffic: Option<bool>) -> Result<ExitCode, Strin
     let own_token = settings.admin_token.is_none();
     settings.admin_token.get_or_insert_with(|| Secret::new(demo::ADMIN_TOKEN.to_owned()));
     block_on(async {
-        let export = telemetry::start(&settings)?;
+        let log = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
@@ -130,7 +131,7 @@ fn demo(mut settings: Settings, traffic: Option<bool>) -> Result<ExitCode, Strin
             }
         };
         let ending = stages(settings, None, instructions).await;
-        export.finish().await;
+        log.finish().await;
         ending
     })?
 }
@@ -199,7 +200,8 @@ fn kept_usage(settings: &mut Settings, usage: &Usage) -> Result<Option<State>, S
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Clients are served by threads of their own; this one accepts them, and answers the admin.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     let output = runtime.block_on(future);
     // A name look-up that nobody waits for any more must not hold up the end.

@@ -63,7 +63,7 @@ pub enum Command {
     Explain(Explain),
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
-    Healthcheck(Flags),
+    Healthcheck(HealthcheckArguments),
     /// Print what a running shim knows of the migration: who calls what, and what is left to do.
     #[command(after_help = REPORT_EXAMPLES, after_long_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
@@ -137,9 +137,21 @@ Examples:
   polytomic-shim explain GET /api/organizations --as user
   echo '{\"status\": \"canceled\"}' | polytomic-shim explain PUT /api/syncs/S/executions/E --body -";
 
+/// The arguments of `healthcheck`.
+#[derive(Args)]
+pub struct HealthcheckArguments {
+    /// Ask whether it lives (`/healthz`), also while it drains, rather than whether it is ready for requests
+    #[arg(long)]
+    pub live: bool,
+    /// Settings; `admin` says where to ask.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
 const HEALTHCHECK_EXAMPLES: &str = "\
 Examples:
   polytomic-shim healthcheck
+  polytomic-shim healthcheck --live
   polytomic-shim healthcheck --admin 127.0.0.1:9000
   HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
 
