@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::rollout;
 use crate::rules::{Finding, Options, Rules};
-use crate::settings::Settings;
+use crate::settings::{RolloutSource, Settings};
 
 /// Checks what `serve` would load; gives what was found good, as lines for a person.
 ///
@@ -18,10 +19,18 @@ pub fn run(settings: &Settings) -> Result<String, String> {
         .as_ref()
         .map_or_else(|| "built in".to_owned(), |folder| folder.display().to_string());
     let count = rules.iter().count();
+    let plan = rollout::load(settings, &rules).map_err(describe_rollout)?;
     let mut text =
         format!("settings: good (upstream {})\nrules: {count} good ({source})", settings.upstream);
-    for webhook in &settings.webhooks {
+    if let Some(rollout) = &settings.rollout {
+        let source = match rollout {
+            RolloutSource::Mode(mode) => format!("all {}", mode.text()),
+            RolloutSource::File(path) => path.display().to_string(),
+        };
         // Writing to a String cannot fail.
+        let _ = write!(text, "\nrollout: good ({source})\n{}", plan.describe(&rules).trim_end());
+    }
+    for webhook in &settings.webhooks {
         let _ = write!(text, "\nwebhook {}: forwards to {}", webhook.name, webhook.forward.origin);
     }
     Ok(text)
@@ -38,9 +47,17 @@ pub fn beside(mistakes: String, folder: Option<&Path>) -> String {
 
 /// Findings as text for a person, one after another.
 pub fn describe(findings: Vec<Finding>) -> String {
+    report(findings, "the rules")
+}
+
+/// The same, of a rollout file.
+pub fn describe_rollout(findings: Vec<Finding>) -> String {
+    report(findings, "the rollout")
+}
+
+fn report(findings: Vec<Finding>, of: &str) -> String {
     let count = findings.len();
-    let mut text =
-        format!("{count} {} in the rules:", if count == 1 { "mistake" } else { "mistakes" });
+    let mut text = format!("{count} {} in {of}:", if count == 1 { "mistake" } else { "mistakes" });
     for finding in findings {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{finding}");

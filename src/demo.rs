@@ -2,6 +2,7 @@
 //! to try it with.
 
 pub mod receiver;
+mod traffic;
 
 use std::net::SocketAddr;
 
@@ -16,6 +17,11 @@ use crate::emulator::seed::{
 use crate::emulator::{self, Emulator};
 use crate::settings::Origin;
 use receiver::Receiver;
+
+pub use traffic::generate;
+
+/// The admin token of a demo that was given none: it opens nothing but the demo.
+pub const ADMIN_TOKEN: &str = "demo-admin-token";
 
 /// A running emulator; ends when it is dropped.
 pub struct Upstream {
@@ -52,20 +58,37 @@ impl Upstream {
     }
 }
 
+/// Where everything listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// The shim's clients.
+    pub shim: SocketAddr,
+    /// The shim's admin listener.
+    pub admin: SocketAddr,
+    /// The emulator.
+    pub emulator: SocketAddr,
+}
+
 /// What to try, for people: every printed block can be pasted into a shell as it is.
 pub fn instructions(
-    shim: SocketAddr,
-    emulator: SocketAddr,
+    at: Addresses,
+    own_token: bool,
     receiver: Receiver,
     delivery: &Value,
 ) -> String {
+    let Addresses { shim, admin, emulator } = at;
     let keys = keys();
     let webhook = receiver::instructions(shim, receiver, delivery);
+    let token = match own_token {
+        true => format!("; its admin token is {ADMIN_TOKEN}"),
+        false => String::new(),
+    };
     format!(
         r#"A legacy (2024-02-08) API, answered by a 2025-09-18 one, both in this process.
 
   shim       http://{shim}
   emulator   http://{emulator}   (upstream; it serves both versions, to compare)
+  dashboard  http://{admin}/   (who calls what, and the rollout{token})
 
 Keys, which open nothing but the emulator, each with its kind and organization:
 

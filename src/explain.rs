@@ -16,7 +16,11 @@ use crate::contract::{Contract, Version};
 use crate::exchange::{Bounds, Choice, Exchange, Outcome};
 use crate::failure::{Failure, Key};
 use crate::lens::Disclosable;
-use crate::message::{LegacyRequest, UPSTREAM_VERSION, UpstreamRequest, UpstreamResponse};
+use crate::message::{
+    LEGACY_VERSION, LegacyRequest, UPSTREAM_VERSION, UpstreamRequest, UpstreamResponse,
+};
+use crate::rollout::view::Mode;
+use crate::rollout::{self, Plan};
 use crate::rules::{CallerKind, Calls, CodedFlow, Options, Rule, Rules};
 use crate::settings::Settings;
 use crate::upstream::{Envelope, Upstream};
@@ -53,19 +57,20 @@ pub async fn run(settings: &Settings, question: &Question) -> Result<String, Str
         None if depends => vec![CallerKind::User, CallerKind::Organization, CallerKind::Partner],
         None => vec![CallerKind::User],
     };
+    let plan = rollout::load(settings, &rules).map_err(crate::check::describe_rollout)?;
     let mut text = format!("{} {target}\n", question.method);
     for kind in kinds {
         if depends {
             let _ = write!(text, "\nas {}:\n", kind.text());
         }
-        text.push_str(&explain(settings, rules.clone(), question, kind).await?);
+        text.push_str(&explain(settings, (&rules, &plan), question, kind).await?);
     }
     Ok(text.trim_end().to_owned())
 }
 
 async fn explain(
     settings: &Settings,
-    rules: Rules,
+    (rules, plan): (&Rules, &Plan),
     question: &Question,
     kind: CallerKind,
 ) -> Result<String, String> {
@@ -73,7 +78,7 @@ async fn explain(
     let organization = target.path().split('/').nth(3).unwrap_or_default().to_owned();
     let imagined = Imagined { kind, organization, calls: Mutex::default() };
     let exchange =
-        Exchange::new(imagined, rules, Bounds::from(settings)).with_fixed_idempotency_key();
+        Exchange::new(imagined, rules.clone(), Bounds::from(settings)).with_fixed_idempotency_key();
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer example"));
     let envelope =
@@ -85,9 +90,13 @@ async fn explain(
     match exchange.choose(candidates, &envelope).await {
         Ok(Choice::Forward) => {
             let calls = written(exchange.upstream());
+            let version = match plan.default.mode {
+                Mode::Translate => UPSTREAM_VERSION,
+                Mode::Legacy | Mode::Shadow => LEGACY_VERSION,
+            };
             let _ = writeln!(
                 text,
-                "rule: none; forwarded as it is, with X-Polytomic-Version: {UPSTREAM_VERSION}"
+                "rule: none; forwarded as it is, with X-Polytomic-Version: {version}"
             );
             match exchange.upstream().is_idle() {
                 true => drop(writeln!(text, "upstream calls: 1, the request itself")),
@@ -101,6 +110,7 @@ async fn explain(
             let rule = chosen.rule().clone();
             let outcome = exchange.translate(chosen, request, &envelope).await;
             let _ = writeln!(text, "rule: {}\n  {}", rule.id, rule.summary);
+            text.push_str(&staged(&rule, plan));
             let _ = writeln!(text, "why:\n{}", indented(&rule.why));
             text.push_str(&written(exchange.upstream()));
             text.push_str(&repeated(&rule, settings));
@@ -113,6 +123,15 @@ async fn explain(
         }
     }
     Ok(text)
+}
+
+/// The mode that the rollout puts the rule in, and whether it could be shadowed.
+fn staged(rule: &Rule, plan: &Plan) -> String {
+    let twice = match rule.only_reads() {
+        true => "reads only, so it may run beside a legacy answer",
+        false => "writes, so it is never run twice",
+    };
+    format!("mode: {}\n  {twice}\n", plan.sentence(rule))
 }
 
 /// The calls, in order.

@@ -19,12 +19,19 @@
 //! Deliveries of webhooks ([`webhook`]) come the other way: from upstream to a receiver, through the
 //! same machine that completes the list of events.
 //!
+//! While a [`rollout`] is staged, it decides before that whether a request is translated at all, and
+//! what of upstream's own legacy answer is compared with the translated one.
+//!
+//! Every request ends in the counters of [`usage`]: who called which operation. [`report`] puts them
+//! beside the rules and the [`rollout`], for the dashboard and for `polytomic-shim report`.
+//!
 //! # Invariants
 //!
 //! - Translations do no I/O: a flow or lens cannot open a connection. Tests and `explain` drive
 //!   the same machines with answers of their own.
 //! - The four message types of [`message`] cannot be mixed up: nothing that upstream said reaches
 //!   a client without having been made a legacy answer.
+//! - What runs beside a request only reads, is never waited for, and has limits of its own.
 //! - A write is sent once, unless it provably did not reach upstream or carries an idempotency
 //!   key. An accepted write is never reported as failed.
 //! - What is synthesized, approximated or dropped is disclosed.
@@ -58,6 +65,7 @@ pub mod message;
 pub mod passthrough;
 pub mod reload;
 pub mod reply;
+pub mod report;
 pub mod rollout;
 pub mod rules;
 pub mod secret;
@@ -67,4 +75,5 @@ pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod upstream;
+pub mod usage;
 pub mod webhook;

@@ -10,25 +10,32 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, EmulatorArguments, Flags, HealthcheckArguments, RulesArguments, TableFormat,
-    healthcheck, question,
+    Cli, Command, DemoArguments, EmulatorArguments, Flags, HealthcheckArguments, ReportArguments,
+    RulesArguments, TableFormat, healthcheck, question,
 };
 use polytomic_shim::demo::receiver::Receiver;
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::reload::Reload;
+use polytomic_shim::rollout::{self, Rollout};
 use polytomic_shim::rules::Rules;
+use polytomic_shim::secret::Secret;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
+use polytomic_shim::usage::state::{State, StateError};
+use polytomic_shim::usage::{Keeper, Usage};
 use polytomic_shim::webhook::Desk;
-use polytomic_shim::{catalogue, check, demo, explain, telemetry};
+use polytomic_shim::{catalogue, check, cli, demo, explain, report, telemetry};
 
 fn main() -> ExitCode {
     let Cli { command, flags } = Cli::parse();
     let outcome = match command.unwrap_or(Command::Serve(Flags::default())) {
         Command::Serve(more) => serve(flags.and(more)),
-        Command::Demo(more) => load(flags.and(more)).and_then(demo),
+        Command::Demo(more) => {
+            let DemoArguments { traffic, flags: more } = more;
+            load(flags.and(more)).and_then(|settings| demo(settings, traffic))
+        }
         Command::Emulator(arguments) => emulator(arguments),
         Command::Check(more) => {
             let flags = flags.and(more);
@@ -51,6 +58,13 @@ fn main() -> ExitCode {
             .and_then(|settings| {
                 block_on(healthcheck::run(settings.admin, live))?.map(|()| ExitCode::SUCCESS)
             }),
+        Command::Report(arguments) => report(&arguments),
+        Command::Capture(arguments) => {
+            block_on(cli::rollout::capture(&arguments)).and_then(std::convert::identity).map(shown)
+        }
+        Command::Rearm(arguments) => {
+            block_on(cli::rollout::rearm(&arguments)).and_then(std::convert::identity).map(shown)
+        }
         Command::Rules(arguments) => {
             let RulesArguments { format, long, flags: more } = arguments;
             load(flags.and(more)).and_then(|settings| {
@@ -84,8 +98,28 @@ fn serve(flags: Flags) -> Result<ExitCode, String> {
     })?
 }
 
-/// Serves in front of an emulator of its own, and of a receiver of webhooks.
-fn demo(mut settings: Settings) -> Result<ExitCode, String> {
+/// The exit status where legacy traffic is left, and that was to be found out.
+const LEGACY_IS_LEFT: u8 = 3;
+
+fn report(arguments: &ReportArguments) -> Result<ExitCode, String> {
+    let asked = report::Asked {
+        admin: arguments.admin.clone(),
+        form: arguments.format,
+        since: arguments.since,
+        idle: arguments.idle,
+    };
+    let (printed, has_legacy) = block_on(report::run(&asked))??;
+    show(&printed);
+    let fails = arguments.fail_if_legacy && has_legacy;
+    Ok(if fails { ExitCode::from(LEGACY_IS_LEFT) } else { ExitCode::SUCCESS })
+}
+
+/// Serves in front of an emulator of its own, which pretend clients may call, and of a receiver of
+/// webhooks.
+fn demo(mut settings: Settings, traffic: Option<bool>) -> Result<ExitCode, String> {
+    let traffic = traffic.unwrap_or(settings.rollout.is_some());
+    let own_token = settings.admin_token.is_none();
+    settings.admin_token.get_or_insert_with(|| Secret::new(demo::ADMIN_TOKEN.to_owned()));
     block_on(async {
         let log = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -96,8 +130,14 @@ fn demo(mut settings: Settings) -> Result<ExitCode, String> {
         let receiver = Receiver::start().await.map_err(text)?;
         settings.webhooks = vec![receiver.webhook()?];
         settings.webhook_listen = None;
-        let instructions =
-            |shim| show(&demo::instructions(shim, upstream.address, receiver, &delivery));
+        let instructions = |(shim, admin)| {
+            let emulator = upstream.address;
+            let addresses = demo::Addresses { shim, admin, emulator };
+            show(&demo::instructions(addresses, own_token, receiver, &delivery));
+            if traffic {
+                tokio::spawn(demo::generate(shim));
+            }
+        };
         let ending = stages(settings, None, instructions).await;
         log.finish().await;
         ending
@@ -118,36 +158,54 @@ fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
     })?
 }
 
-/// The stages of serving, in their order. `listening` gets the address for clients once it is
-/// known; with `flags`, settings are read again at SIGHUP.
+/// The stages of serving, in their order. `listening` gets the addresses for clients and
+/// for admins once they are known; with `flags`, settings are read again at SIGHUP.
 async fn stages(
-    settings: Settings,
+    mut settings: Settings,
     flags: Option<Flags>,
-    listening: impl FnOnce(SocketAddr),
+    listening: impl FnOnce((SocketAddr, SocketAddr)),
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let status = Status::default();
+    let state = kept_usage(&mut settings, status.metrics.usage()).map_err(text)?;
     let rules =
         Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(&settings))
             .map_err(check::describe)?;
+    let plan = rollout::load(&settings, &rules).map_err(check::describe_rollout)?;
     let client = UpstreamClient::new(&settings).map_err(text)?;
     let live = Arc::new(Live::new(settings.clone()).map_err(text)?);
     let listeners = Listeners::bind(&settings).await.map_err(text)?;
     listeners.announce(&settings, client.roots());
-    listening(listeners.addresses().map_err(text)?.0);
+    listening(listeners.addresses().map_err(text)?);
     status.reachable.watch(settings.ready_upstream.then(|| client.clone()));
+    status.told.tell(&rules, &settings);
     let metrics = status.metrics.clone();
-    let translator = Arc::new(Translator::new(client, rules, &settings, metrics));
+    let rollout = Rollout::new(plan, &rules, &settings, metrics.clone());
+    status.rollout.set(&rollout);
+    let translator = Translator::staged(client, rules, &settings, metrics, rollout);
+    let translator = Arc::new(translator);
     translator.take_deliveries_at(Desk::open(&settings).map_err(text)?);
+    tokio::spawn(rollout::watch(live.clone(), translator.clone()));
     if let Some(flags) = flags {
         let hangups = hangup_signals().map_err(text)?;
         let (live, translator, status) = (live.clone(), translator.clone(), status.clone());
         let reload = Reload { flags: flags.into_values(), live, translator, status };
         tokio::spawn(reload.at(hangups));
     }
+    let keeper = Keeper::start(status.metrics.usage().clone(), state);
     status.readiness.ready();
     let ending = server::serve(live, listeners, translator, status, stop).await;
+    keeper.finish().await;
     Ok(if ending == Ending::Drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Usage counts on from the state file, where there is one, and callers go by the names in it.
+fn kept_usage(settings: &mut Settings, usage: &Usage) -> Result<Option<State>, StateError> {
+    usage.limit(settings.usage_callers);
+    let Some(path) = &settings.state else { return Ok(None) };
+    let state = State::open(path, settings.fingerprint_salt.as_ref(), usage)?;
+    settings.fingerprint_salt = Some(state.salt().clone());
+    Ok(Some(state))
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
@@ -164,6 +222,12 @@ fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
 fn show(text: &str) {
     let mut output = std::io::stdout().lock();
     let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
+
+/// Prints, and ends well.
+fn shown(text: String) -> ExitCode {
+    show(&text);
+    ExitCode::SUCCESS
 }
 
 fn text(error: impl Display) -> String {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::admin::Status;
 use crate::check;
 use crate::exchange::Translator;
+use crate::rollout::{self, Plan};
 use crate::rules::{Options, Rules};
 use crate::server::{Live, Prepared};
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ pub struct Reload {
 struct Fresh {
     prepared: Prepared,
     rules: Rules,
+    plan: Plan,
     client: Option<UpstreamClient>,
     desk: Desk,
     kept: Vec<&'static str>,
@@ -60,12 +62,14 @@ impl Reload {
     }
 
     fn apply(&self, fresh: Fresh) {
-        let Fresh { prepared, rules, client, desk, kept } = fresh;
+        let Fresh { prepared, rules, plan, client, desk, kept } = fresh;
         for setting in kept {
             tracing::warn!(setting, "changed, and needs a restart to take effect");
         }
         let count = rules.iter().count();
         let client = client.unwrap_or_else(|| self.translator.upstream());
+        self.status.told.tell(&rules, &prepared.settings);
+        self.translator.rollout().adopt(plan, &rules, &prepared.settings);
         self.translator.replace(client.clone(), rules, &prepared.settings);
         self.translator.take_deliveries_at(desk);
         self.status.reachable.watch(prepared.settings.ready_upstream.then_some(client));
@@ -88,15 +92,19 @@ fn read(flags: Given, before: &Settings) -> Result<Fresh, Vec<String>> {
     let rules = Rules::load(settings.rules.as_deref(), Options::from(&settings))
         .map_err(|wrong| good(check::describe(wrong)))
         .ok();
+    let plan = rules.as_ref().and_then(|rules| {
+        let plan = rollout::load(&settings, rules);
+        plan.map_err(|wrong| good(check::describe_rollout(wrong))).ok()
+    });
     let client = match needs_client(&settings, before) {
         true => UpstreamClient::new(&settings).map_err(|error| good(error.to_string())).ok(),
         false => None,
     };
     let desk = Desk::open(&settings).map_err(|error| good(error.to_string())).ok();
     let prepared = Prepared::new(settings).map_err(|error| good(error.to_string())).ok();
-    match (prepared, rules, desk) {
-        (Some(prepared), Some(rules), Some(desk)) if findings.is_empty() => {
-            Ok(Fresh { prepared, rules, client, desk, kept })
+    match (prepared, rules, plan, desk) {
+        (Some(prepared), Some(rules), Some(plan), Some(desk)) if findings.is_empty() => {
+            Ok(Fresh { prepared, rules, plan, client, desk, kept })
         }
         _ => Err(findings),
     }

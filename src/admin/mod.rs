@@ -1,6 +1,10 @@
-//! The admin listener: whether the process lives, whether it should get requests, and its metrics.
+//! The admin listener: whether the process lives, whether it should get requests, its metrics, who
+//! calls what, and the rollout, for programs and as a dashboard.
 
+mod dashboard;
 mod reachable;
+mod rollout;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,8 +18,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use reachable::Reachable;
+pub use rollout::Shown;
+pub use told::Told;
 
+use crate::report::Report;
+use crate::rollout::Rollout;
 use crate::telemetry::{self, Metrics};
+use crate::usage::View;
 
 /// What the admin listener tells of the process; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +35,18 @@ pub struct Status {
     pub reachable: Reachable,
     /// What it has done.
     pub metrics: Arc<Metrics>,
+    /// What reports are made of besides.
+    pub told: Told,
+    /// Which rules translate, and how that goes.
+    pub rollout: Shown,
+}
+
+impl Status {
+    /// Everything that is known of the migration at this moment.
+    pub fn report(&self) -> Report {
+        let rollout = self.rollout.get().map(Rollout::view).unwrap_or_default();
+        self.told.report(self.metrics.usage().view(), rollout)
+    }
 }
 
 /// Whether the shim should get requests; clones share it. Starts as not yet.
@@ -56,12 +77,16 @@ impl Readiness {
     }
 }
 
-/// Serves `GET /healthz`, `GET /readyz` and `GET /metrics` for as long as it is polled.
+/// Serves everything that the admin listener has, for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, status: Status) {
     let router = Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/usage", get(usage))
+        .route("/report", get(report))
+        .merge(dashboard::routes())
+        .merge(rollout::router())
         .with_state(status);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener ended");
@@ -76,6 +101,14 @@ async fn ready(State(status): State<Status>) -> (StatusCode, Json<Value>) {
         false => (code, text),
     };
     (code, Json(json!({ "status": text })))
+}
+
+async fn usage(State(status): State<Status>) -> Json<View> {
+    Json(status.metrics.usage().view())
+}
+
+async fn report(State(status): State<Status>) -> Json<Report> {
+    Json(status.report())
 }
 
 async fn metrics(State(status): State<Status>) -> ([(HeaderName, &'static str); 1], String) {

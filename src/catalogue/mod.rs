@@ -186,7 +186,7 @@ fn or_dash(text: &str) -> String {
 }
 
 /// Rows with each column as wide as its widest cell.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

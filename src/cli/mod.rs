@@ -2,9 +2,11 @@
 //!
 //! Adding a command takes a variant of [`Command`], its arguments, and an arm in `main.rs`.
 
+pub mod admin;
 mod explain;
 mod flags;
 pub mod healthcheck;
+pub mod rollout;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use explain::question;
 pub use flags::Flags;
+pub use rollout::{CaptureArguments, RearmArguments};
 
+use crate::report::Form;
 use crate::settings;
 
 /// Lets unmodified clients of Polytomic's REST API 2024-02-08 work against 2025-09-18.
@@ -48,7 +52,7 @@ pub enum Command {
     ///
     /// Takes the settings of `serve`; `upstream` is the emulator, whatever is configured.
     #[command(after_help = DEMO_EXAMPLES, after_long_help = DEMO_EXAMPLES)]
-    Demo(Flags),
+    Demo(DemoArguments),
     /// Run the emulated upstream alone: both versions of the API, with the demo's data.
     #[command(after_help = EMULATOR_EXAMPLES, after_long_help = EMULATOR_EXAMPLES)]
     Emulator(EmulatorArguments),
@@ -60,6 +64,15 @@ pub enum Command {
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck(HealthcheckArguments),
+    /// Print what a running shim knows of the migration: who calls what, and what is left to do.
+    #[command(after_help = REPORT_EXAMPLES, after_long_help = REPORT_EXAMPLES)]
+    Report(ReportArguments),
+    /// Print the fixture of two answers that differed, redacted, from a running shim.
+    #[command(after_help = CAPTURE_EXAMPLES, after_long_help = CAPTURE_EXAMPLES)]
+    Capture(CaptureArguments),
+    /// Arm the breaker of a running shim again, with SHIM_ADMIN_TOKEN as its `admin_token`.
+    #[command(after_help = REARM_EXAMPLES, after_long_help = REARM_EXAMPLES)]
+    Rearm(RearmArguments),
     /// Print the rules: what each does, closes and costs, and what proves it.
     #[command(after_help = RULES_EXAMPLES, after_long_help = RULES_EXAMPLES)]
     Rules(RulesArguments),
@@ -81,12 +94,24 @@ Examples:
 const DEMO_EXAMPLES: &str = "\
 Examples:
   polytomic-shim demo
+  polytomic-shim demo --rollout shadow      (with traffic; the dashboard's address is printed)
   polytomic-shim demo --listen 127.0.0.1:0 --admin 127.0.0.1:0";
 
 const EMULATOR_EXAMPLES: &str = "\
 Examples:
   polytomic-shim emulator
   polytomic-shim emulator --listen 127.0.0.1:9090 --latency 20ms --model-syncs 500";
+
+/// The arguments of `demo`.
+#[derive(Args)]
+pub struct DemoArguments {
+    /// Whether a few pretend clients call the shim all the time [default: true with --rollout, else false].
+    #[arg(long, value_name = "BOOLEAN")]
+    pub traffic: Option<bool>,
+    /// Settings.
+    #[command(flatten)]
+    pub flags: Flags,
+}
 
 /// The arguments of `explain`.
 #[derive(Args)]
@@ -130,6 +155,16 @@ Examples:
   polytomic-shim healthcheck --admin 127.0.0.1:9000
   HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
 
+const CAPTURE_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim capture 3fa9-1 > fixtures/bulk_sync/get/captured.toml
+  polytomic-shim capture 3fa9-1 --admin http://shim.internal:8081";
+
+const REARM_EXAMPLES: &str = "\
+Examples:
+  SHIM_ADMIN_TOKEN=… polytomic-shim rearm bulk_sync/list --by jo
+  SHIM_ADMIN_TOKEN=… polytomic-shim rearm      (all rules)";
+
 /// How the emulator runs.
 #[derive(Args)]
 pub struct EmulatorArguments {
@@ -143,6 +178,35 @@ pub struct EmulatorArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 120)]
     pub model_syncs: usize,
 }
+
+/// The arguments of `report`.
+#[derive(Args)]
+pub struct ReportArguments {
+    /// The admin listener of the shim.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    pub admin: String,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Form,
+    /// Only callers and operations that were seen within this time.
+    #[arg(long, value_name = "DURATION", value_parser = settings::duration)]
+    pub since: Option<Duration>,
+    /// How long a rule's operation has to be without legacy traffic before the rule may go.
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = settings::duration)]
+    pub idle: Duration,
+    /// Exit with 3 when legacy traffic is left, within `--since` where that is given.
+    #[arg(long)]
+    pub fail_if_legacy: bool,
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  polytomic-shim report
+  polytomic-shim report --admin http://shim.internal:8081 --format markdown > ticket.md
+  polytomic-shim report --fail-if-legacy --since 7d      (in a pipeline)
+
+Exit status: 0, 1 where the shim cannot be asked, 2 where the arguments are wrong, and with
+--fail-if-legacy 3 where legacy traffic is left.";
 
 /// The arguments of `rules`.
 #[derive(Args)]

@@ -14,7 +14,8 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
-use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
+use super::staged::Courses;
+use super::{Bounds, Ceilings, Choice, Exchange, Outcome, deprecation, request_path};
 use crate::caller::Salt;
 use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
@@ -24,39 +25,44 @@ use crate::message::{
 use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
+use crate::rollout::Rollout;
 use crate::rules::{CallerKind, Candidates, Rules};
 use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
+use crate::usage::Asks;
 
 /// What a translator works by, as long as nothing of it changes.
 pub(super) struct Workings {
-    exchange: Exchange<UpstreamClient>,
-    metrics: Arc<Metrics>,
+    pub(super) exchange: Exchange<UpstreamClient>,
+    pub(super) rollout: Rollout,
+    pub(super) metrics: Arc<Metrics>,
     default_version: HeaderValue,
     upstream: Origin,
     public_url: Option<Origin>,
-    trusted_proxies: Vec<Network>,
+    pub(super) trusted_proxies: Vec<Network>,
     max_request_body: usize,
     request_timeout: Duration,
     upstream_timeout: Duration,
     deadline: Duration,
-    shim_headers: bool,
+    pub(super) shim_headers: bool,
     max_translations: usize,
     translations: Gate,
+    deprecation: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
 const MAX_ERROR: usize = 64 * 1024;
 
 impl Workings {
-    /// A translator over `client` by `rules`, counting in `metrics`.
+    /// A translator over `client` by `rules` as far as `rollout` says, counting in `metrics`.
     pub(super) fn new(
         client: UpstreamClient,
         rules: Rules,
         settings: &Settings,
         metrics: Arc<Metrics>,
+        rollout: Rollout,
     ) -> Self {
         let salt = settings.fingerprint_salt.as_ref().map_or_else(Salt::random, Salt::shared);
         Self {
@@ -64,6 +70,7 @@ impl Workings {
                 .with_salt(salt)
                 .with_ceilings(Ceilings::from(settings))
                 .with_metrics(metrics.clone()),
+            rollout,
             metrics,
             default_version: settings.default_version.clone(),
             upstream: settings.upstream.clone(),
@@ -76,6 +83,7 @@ impl Workings {
             shim_headers: settings.shim_headers,
             max_translations: settings.max_translations,
             translations: Gate::default(),
+            deprecation: deprecation::headers(settings),
         }
     }
 
@@ -97,6 +105,11 @@ impl Workings {
         self.exchange.upstream()
     }
 
+    /// The rules.
+    pub(super) fn rules(&self) -> &Rules {
+        self.exchange.rules()
+    }
+
     /// Answers one request.
     pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         let span = tracing::Span::current();
@@ -109,6 +122,14 @@ impl Workings {
             true => Ending::Migrated,
             false => Ending::OtherVersion,
         };
+        let usage = self.metrics.usage();
+        let asks = match version.as_bytes() == LEGACY_VERSION.as_bytes() {
+            true => usage.asks_legacy(request.method(), request.uri().path()),
+            false if ending == Ending::Migrated => Asks::Upstream,
+            false => Asks::Other,
+        };
+        let fingerprint = || self.exchange.fingerprint(request.headers());
+        let mut call = usage.begin(request.headers(), asks, fingerprint);
         let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
             self.legacy(request).await
         } else {
@@ -124,41 +145,74 @@ impl Workings {
                 response
             })
         };
-        result.unwrap_or_else(|failure| answer(&failure))
+        let mut response = result.unwrap_or_else(|failure| answer(&failure));
+        if !self.deprecation.is_empty() && matches!(asks, Asks::Legacy(_)) {
+            deprecation::add(&self.deprecation, response.headers_mut());
+        }
+        call.answered(response.status(), response.body().upstream_calls());
+        // Only rules ask who calls; whatever goes through would look in vain. On the heap, for once:
+        // within this future it would take its place in every request.
+        if response.body().is_by_rule()
+            && let Some(caller) = call.of_unknown_organization()
+        {
+            call.belongs_to(Box::pin(self.exchange.known_organization(&caller)).await);
+        }
+        response
     }
 
     async fn legacy(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
         let path = request.uri().path();
         request_path::check(path)?;
         let candidates = self.exchange.candidates(request.method(), path);
+        let mut courses = None;
+        if !self.rollout.is_idle() {
+            let own = Box::pin(self.courses(&candidates, &request)).await;
+            if own.are_legacy(&candidates) {
+                return Box::pin(self.serve_legacy(request, own)).await;
+            }
+            courses = Some(own);
+        }
         if candidates.is_empty() {
             return self.pass(request).await;
         }
         // A translation has a lot to remember. In a box of its own, it is not moved about with
         // every request that passes.
-        Box::pin(self.translated(request, candidates)).await
+        Box::pin(self.translated(request, candidates, courses)).await
     }
 
     async fn translated(
         &self,
         request: Request<Incoming>,
         candidates: Candidates,
+        mut courses: Option<Courses>,
     ) -> Result<Response<Body>, Failure> {
         let pass = self.translations.enter(self.max_translations).ok_or_else(busy)?;
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts);
         let front = Front::of(arrival.clone(), &parts.headers, &self.trusted_proxies);
         let envelope = self.envelope(&parts, &arrival);
-        let chosen = match self.exchange.choose(candidates, &envelope).await {
+        let choice = self.exchange.choose(candidates, &envelope).await;
+        if let Ok(choice) = &choice
+            && let Some(own) = courses.take_if(|own| own.is_legacy(choice))
+        {
+            return self.serve_legacy(Request::from_parts(parts, body), own).await;
+        }
+        let chosen = match choice {
             Ok(Choice::Forward) => return self.pass(Request::from_parts(parts, body)).await,
             Ok(Choice::Translate(chosen)) => chosen,
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
+        let rule = courses.is_some().then(|| chosen.rule().clone());
         let has_addresses = !chosen.rule().addresses.is_empty();
         let origins = has_addresses.then(|| self.origins(&front)).flatten();
         let request = self.read(&parts, body, origins).await?;
         let mut response = match self.exchange.translate(chosen, request, &envelope).await {
-            Some(outcome) => self.finish(outcome, &front),
+            Some(outcome) => {
+                if let (Some(courses), Some(rule)) = (courses, rule) {
+                    self.watch(&outcome, courses, rule, &envelope, &parts, &front);
+                }
+                self.finish(outcome, &front)
+            }
             // Only reads come here, and they have no body that would be lost.
             None => Box::pin(self.pass_again(&envelope, &parts, &front)).await?,
         };
@@ -221,7 +275,7 @@ impl Workings {
     }
 
     /// Forwards a request and measures how long upstream takes.
-    async fn forward(
+    pub(super) async fn forward(
         &self,
         request: Request<Incoming>,
         version: Option<HeaderValue>,
@@ -247,7 +301,7 @@ impl Workings {
 
     /// What all upstream calls of a translated request have in common: its own end-to-end
     /// headers, without those that speak of a body or of bytes that the client has.
-    fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
+    pub(super) fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
         let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
         for name in [
             ACCEPT_ENCODING,
@@ -286,7 +340,7 @@ impl Workings {
         Ok(LegacyRequest { method: parts.method.clone(), target, body, origins })
     }
 
-    fn origins(&self, front: &Front) -> Option<Origins> {
+    pub(super) fn origins(&self, front: &Front) -> Option<Origins> {
         front.origins(&self.upstream, self.public_url.as_ref())
     }
 
@@ -299,6 +353,7 @@ impl Workings {
         if let Some(failure) = &failure {
             account = Account::of_error(failure.key);
         }
+        account.upstream_calls = Some(upstream_calls);
         let span = tracing::Span::current();
         span.record("upstream_calls", upstream_calls);
         if let Some(rule) = response.headers.get("x-shim-rule").and_then(|rule| rule.to_str().ok())

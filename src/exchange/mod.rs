@@ -3,6 +3,8 @@
 //! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
+mod beside;
+mod deprecation;
 mod drive;
 mod handler;
 mod limits;
@@ -10,6 +12,7 @@ mod location;
 mod outcome;
 mod request_path;
 mod session;
+mod staged;
 mod translator;
 
 use std::sync::Arc;
@@ -161,6 +164,11 @@ impl<U: Upstream> Exchange<U> {
         self.salt.of(headers)
     }
 
+    /// The organization of a caller, where it is remembered; nobody is asked.
+    pub async fn known_organization(&self, caller: &Fingerprint) -> Option<String> {
+        self.callers.remembered(caller).await?.organization
+    }
+
     /// The same, counting in `metrics`.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
@@ -173,6 +181,16 @@ impl<U: Upstream> Exchange<U> {
     pub fn with_fixed_idempotency_key(mut self) -> Self {
         self.idempotency_key = || "00000000-0000-4000-8000-000000000000".to_owned();
         self
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The kind of every caller, where configured.
+    pub fn pinned(&self) -> Option<CallerKind> {
+        self.callers.pinned()
     }
 
     /// The way out.

@@ -10,7 +10,7 @@ use crate::reply::reply;
 use crate::rules::Rule;
 
 /// How a translated request ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// What the client gets, the shim's own headers included.
     pub response: LegacyResponse,

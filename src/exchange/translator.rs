@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 
 use super::handler::Workings;
 use crate::passthrough::Body;
+use crate::rollout::Rollout;
 use crate::rules::Rules;
 use crate::server::Handler;
 use crate::settings::Settings;
@@ -20,6 +21,7 @@ pub struct Translator {
     workings: ArcSwap<Workings>,
     webhooks: ArcSwapOption<Desk>,
     metrics: Arc<Metrics>,
+    rollout: Rollout,
 }
 
 impl Translator {
@@ -30,9 +32,21 @@ impl Translator {
         settings: &Settings,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let workings = Workings::new(client, rules, settings, metrics.clone());
+        let rollout = Rollout::none(&rules, settings, metrics.clone());
+        Self::staged(client, rules, settings, metrics, rollout)
+    }
+
+    /// The same, translating as far as `rollout` says.
+    pub fn staged(
+        client: UpstreamClient,
+        rules: Rules,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+        rollout: Rollout,
+    ) -> Self {
+        let workings = Workings::new(client, rules, settings, metrics.clone(), rollout.clone());
         let webhooks = ArcSwapOption::empty();
-        Self { workings: ArcSwap::from_pointee(workings), webhooks, metrics }
+        Self { workings: ArcSwap::from_pointee(workings), webhooks, metrics, rollout }
     }
 
     /// Takes webhook deliveries at this desk from now on; those under way stay at theirs.
@@ -47,8 +61,19 @@ impl Translator {
     /// Works by other rules and settings from now on; requests under way keep theirs. What is
     /// known of callers is kept as long as they call the same upstream.
     pub fn replace(&self, client: UpstreamClient, rules: Rules, settings: &Settings) {
-        let fresh = Workings::new(client, rules, settings, self.metrics.clone());
+        let (metrics, rollout) = (self.metrics.clone(), self.rollout.clone());
+        let fresh = Workings::new(client, rules, settings, metrics, rollout);
         self.workings.store(Arc::new(fresh.after(&self.workings.load())));
+    }
+
+    /// The rollout that it follows.
+    pub fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+
+    /// The rules in use.
+    pub fn rules(&self) -> Rules {
+        self.workings.load().rules().clone()
     }
 
     /// The way to upstream in use.

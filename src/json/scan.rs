@@ -147,7 +147,8 @@ pub(super) fn quote(text: &str) -> String {
 pub(super) fn is_string(text: &str, value: &str) -> bool {
     let (text, value) = (text.as_bytes(), value.as_bytes());
     // Most keys are told apart by their first three letters; an escape may stand for any.
-    if let (Some([b'"', own @ ..]), Some(other)) = (text.first_chunk::<4>(), value.first_chunk::<3>())
+    if let (Some([b'"', own @ ..]), Some(other)) =
+        (text.first_chunk::<4>(), value.first_chunk::<3>())
         && own != other
         && !own.contains(&b'\\')
     {

@@ -11,13 +11,14 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 use tracing::Span;
 
 use crate::failure::{Failure, Key};
 use crate::message::Content;
 use crate::server::{InFlight, Pass};
-use crate::telemetry::Account;
+use crate::telemetry::{Account, Ending};
 use crate::upstream::AnswerBody;
 
 /// Any error, as body types of several origins have in common.
@@ -31,6 +32,7 @@ pub struct Body {
     // Held until the last byte is sent, or will never be.
     in_flight: Option<InFlight>,
     pass: Option<Pass>,
+    tap: Option<Tap>,
 }
 
 enum Source {
@@ -51,7 +53,14 @@ impl Body {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, span: None, account: Account::default(), in_flight: None, pass: None }
+        Self {
+            source,
+            span: None,
+            account: Account::default(),
+            in_flight: None,
+            pass: None,
+            tap: None,
+        }
     }
 
     /// Says how the request is counted that this answers.
@@ -64,9 +73,31 @@ impl Body {
         self.account.key.is_some()
     }
 
+    /// Whether a rule was for the request, so that somebody may have asked who calls.
+    pub(crate) fn is_by_rule(&self) -> bool {
+        matches!(self.account.ending, Ending::Translated | Ending::Legacy)
+    }
+
+    /// How many calls to upstream the answer took.
+    pub(crate) fn upstream_calls(&self) -> usize {
+        self.account.upstream_calls.unwrap_or(1)
+    }
+
     /// Keeps a place taken for as long as the body is.
     pub(crate) fn set_pass(&mut self, pass: Pass) {
         self.pass = Some(pass);
+    }
+
+    /// Hands out what passes, once all of it has, unless it is more than `limit` bytes or the
+    /// client leaves before. Nothing is copied, and nobody waits for it.
+    pub(crate) fn tap(&mut self, limit: usize) -> oneshot::Receiver<Vec<Bytes>> {
+        let (sender, receiver) = oneshot::channel();
+        let mut tap = Tap { sender: Some(sender), pieces: Vec::new(), left: limit };
+        if self.is_end_stream() {
+            tap.end();
+        }
+        self.tap = Some(tap);
+        receiver
     }
 
     /// How the request is counted that this answers.
@@ -107,6 +138,13 @@ impl HttpBody for Body {
                 }
             },
         };
+        if let Some(tap) = &mut this.tap {
+            let is_last = match &this.source {
+                Source::Streamed(incoming, _) => incoming.is_end_stream(),
+                Source::Pieces(pieces) => pieces.is_empty(),
+            };
+            tap.see(frame.as_ref(), is_last);
+        }
         if let Some(Err(error)) = &frame {
             // The caller cannot be told any more: its connection is aborted, never ended cleanly.
             let _entered = this.span.as_ref().map(Span::enter);
@@ -132,6 +170,49 @@ impl HttpBody for Body {
                 SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
             }
         }
+    }
+}
+
+/// Who gets what has passed.
+struct Tap {
+    sender: Option<oneshot::Sender<Vec<Bytes>>>,
+    pieces: Vec<Bytes>,
+    left: usize,
+}
+
+impl Tap {
+    fn see(&mut self, frame: Option<&Result<Frame<Bytes>, BoxError>>, is_last: bool) {
+        match frame {
+            None => self.end(),
+            Some(Err(_)) => self.give_up(),
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    match self.left.checked_sub(data.len()) {
+                        Some(left) => self.left = left,
+                        None => return self.give_up(),
+                    }
+                    if self.sender.is_some() {
+                        self.pieces.push(data.clone());
+                    }
+                }
+                // With a length known beforehand, nobody asks for what comes after the last byte.
+                if is_last {
+                    self.end();
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            // Whoever wanted it may have given up.
+            let _ = sender.send(std::mem::take(&mut self.pieces));
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.sender = None;
+        self.pieces = Vec::new();
     }
 }
 

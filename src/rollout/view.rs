@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is done with the requests of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Forwarded as they are, as 2024-02-08.
@@ -14,7 +14,27 @@ pub enum Mode {
     /// Answered by upstream's legacy answer; the translation runs beside it and is compared.
     Shadow,
     /// Translated.
+    #[default]
     Translate,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Legacy, Self::Shadow, Self::Translate];
+
+    /// The word in files, in the API and in metrics.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Shadow => "shadow",
+            Self::Translate => "translate",
+        }
+    }
+
+    /// The mode with a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.text() == text)
+    }
 }
 
 /// Everything that is told of the rollout at one moment.
@@ -55,6 +75,12 @@ pub struct RuleView {
     pub mismatched: u64,
     /// How many could not be made: one of the two answers was an error of the way.
     pub failed: u64,
+    /// How many differed only where that is tolerated, or disclosed by the translation.
+    #[serde(default)]
+    pub tolerated: u64,
+    /// How many were left out, because the limits of shadow work were reached.
+    #[serde(default)]
+    pub skipped: u64,
     /// Pointers that two legacy answers in a row disagreed on, and which were left out.
     pub noise: u64,
 }

@@ -34,19 +34,19 @@ impl fmt::Display for Finding {
 
 /// Collects the findings of one file.
 #[derive(Debug)]
-pub(super) struct Findings<'s> {
+pub(crate) struct Findings<'s> {
     file: &'s str,
     source: &'s str,
     found: Vec<Finding>,
 }
 
 impl<'s> Findings<'s> {
-    pub(super) fn new(file: &'s str, source: &'s str) -> Self {
+    pub(crate) fn new(file: &'s str, source: &'s str) -> Self {
         Self { file, source, found: Vec::new() }
     }
 
     /// Adds a finding about the text at `span`.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         field: &str,
         span: Range<usize>,
@@ -63,11 +63,11 @@ impl<'s> Findings<'s> {
         });
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    pub(super) fn into_vec(self) -> Vec<Finding> {
+    pub(crate) fn into_vec(self) -> Vec<Finding> {
         self.found
     }
 }

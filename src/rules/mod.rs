@@ -21,7 +21,7 @@ use std::sync::Arc;
 use http::Method;
 
 pub use finding::Finding;
-pub(crate) use finding::nearest;
+pub(crate) use finding::{Findings, nearest};
 pub use options::{Need, Options};
 
 use crate::lens::Lens;
@@ -83,6 +83,15 @@ impl Rule {
     fn is_except(&self, path: &str) -> bool {
         !self.except.is_empty()
             && self.except.iter().any(|except| *except == template::decoded(path))
+    }
+
+    /// Whether every upstream call of its plan is a read, so that it may run a second time.
+    pub fn only_reads(&self) -> bool {
+        self.method == Method::GET
+            && match &self.calls {
+                Calls::Single(single) => single.method == Method::GET,
+                Calls::Collect(_) | Calls::Coded(_) => true,
+            }
     }
 
     /// Whether `up` has anything to do with the body.
@@ -343,6 +352,11 @@ impl Candidates {
     /// Whether no rule names the operation.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.rules.iter().map(|(rule, _)| rule)
     }
 
     /// Whether the caller's kind decides.

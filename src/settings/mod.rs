@@ -7,6 +7,7 @@
 
 mod file;
 mod mistake;
+mod moment;
 mod network;
 mod origin;
 mod source;
@@ -17,17 +18,18 @@ pub mod webhook;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use tracing::Level;
 
 pub use mistake::{Mistake, Mistakes};
+pub use moment::seconds;
 pub use network::Network;
 pub use origin::Origin;
 pub use source::Source;
 pub use table::{CONFIG, Setting, markdown};
-pub use values::{CallerKind, LogFormat};
+pub use values::{CallerKind, LogFormat, RolloutSource};
 pub use webhook::Webhook;
 
 use crate::secret::Secret;
@@ -36,7 +38,7 @@ use source::Given;
 table::settings! {
     /// Address where clients connect. Port 0 picks a free port, which the first log line names.
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
-    /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
+    /// Address of the admin listener: the dashboard at `/`, `/usage`, `/report`, `/metrics`, `/healthz` and `/readyz`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
     /// Address of a listener for webhook deliveries alone. Left out: `listen` takes them too, at `/webhooks/NAME`.
     webhook_listen: Option<SocketAddr> = "", "ADDRESS:PORT", values::optional_address;
@@ -54,6 +56,10 @@ table::settings! {
     default_version: HeaderValue = "2024-02-08", "DATE", values::version;
     /// Directory of rewrite rules that replaces the built-in ones.
     rules: Option<PathBuf> = "", "DIRECTORY", values::directory;
+    /// TOML file that says which rules translate for which callers, and what is compared; or `legacy`, `shadow` or `translate` for all rules. Left out: everything is translated.
+    rollout: Option<RolloutSource> = "", "FILE", values::rollout;
+    /// Token that changes of the rollout through the admin listener need, as `Authorization: Bearer TOKEN`; at least 16 characters. Left out: it takes no changes. Better given by the environment than by a flag, which other processes can see.
+    admin_token: Option<Secret<String>> = "", "SECRET", values::secret;
     /// What kind of credential callers use: `auto` asks upstream, `partner` and `organization` ask nothing.
     caller_kind: CallerKind = "auto", "KIND", values::caller_kind;
     /// How many callers are remembered.
@@ -112,6 +118,16 @@ table::settings! {
     log_level: Level = "info", "LEVEL", values::level;
     /// What callers' fingerprints in the log are salted with, so that those of several instances agree; at least 16 characters. Left out: a random salt for each process. Better given by the environment than by a flag, which other processes can see.
     fingerprint_salt: Option<Secret<String>> = "", "SECRET", values::secret;
+    /// File that keeps who calls what across restarts; made where there is none, and for one process only. Left out: usage begins anew with each process. Without a `fingerprint_salt`, the file also keeps a random one.
+    state: Option<PathBuf> = "", "FILE", values::state;
+    /// How many clients usage is kept of; beyond, the longest unseen are forgotten.
+    usage_callers: usize = "2000", "COUNT", values::count;
+    /// Since when, or from when on, 2024-02-08 is deprecated: legacy answers say so in a `Deprecation` header (RFC 9745). Left out: they do not.
+    deprecation: Option<SystemTime> = "", "DATE", moment::parse;
+    /// When 2024-02-08 is going to stop being served: legacy answers say so in a `Sunset` header (RFC 8594). Left out: they do not.
+    sunset: Option<SystemTime> = "", "DATE", moment::parse;
+    /// Page that tells how to migrate, for the `Link` header that goes with `deprecation` and `sunset`, and for the dashboard.
+    migration_guide: Uri = "https://apidocs.polytomic.com/guides/2025-09-18-migration-guide", "URL", moment::page;
     /// Form of log lines: `human` or `json`.
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
@@ -126,6 +142,12 @@ table::settings! {
 /// a sentence for people.
 pub fn duration(text: &str) -> Result<Duration, String> {
     values::duration_or_none(text).map_err(|problem| problem.message)
+}
+
+/// Parses a size the way settings are written, such as `16MiB`. The error is what is wrong, and
+/// what to write instead.
+pub fn size(text: &str) -> Result<usize, (String, Option<String>)> {
+    values::size(text).map_err(|problem| (problem.message, problem.hint))
 }
 
 impl Settings {
@@ -163,7 +185,7 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 8] = [
+        const FIXED: [&str; 10] = [
             "listen",
             "admin",
             "webhook_listen",
@@ -172,7 +194,13 @@ impl Settings {
             "log_format",
             "fingerprint_salt",
             "otlp_endpoint",
+            "state",
+            "usage_callers",
         ];
+        // The state file's own salt stands in for one that nobody has set.
+        if self.fingerprint_salt.is_none() && before.state.is_some() {
+            self.fingerprint_salt.clone_from(&before.fingerprint_salt);
+        }
         let mut kept = self.differences(before);
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
@@ -183,6 +211,8 @@ impl Settings {
         self.log_format = before.log_format;
         self.otlp_endpoint.clone_from(&before.otlp_endpoint);
         self.fingerprint_salt.clone_from(&before.fingerprint_salt);
+        self.state.clone_from(&before.state);
+        self.usage_callers = before.usage_callers;
         kept
     }
 
@@ -192,6 +222,14 @@ impl Settings {
             let found = given.iter().find(|value| value.name == name);
             found.map_or(Source::Default, |value| value.source.clone())
         };
+        if let (Some(deprecation), Some(sunset)) = (self.deprecation, self.sunset)
+            && sunset < deprecation
+        {
+            mistakes.push(
+                Mistake::new(source_of("sunset"), "`sunset` is before `deprecation`")
+                    .hint("a version is deprecated first, and then no longer served"),
+            );
+        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             let (there, missing) = match self.tls_cert.is_some() {
                 true => ("tls_cert", "tls_key"),

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::Level;
 
 use super::mistake::Problem;
+use crate::rollout::view::Mode;
 use crate::secret::Secret;
 
 /// What kind of credential callers use.
@@ -30,6 +31,30 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// Where the rollout is described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RolloutSource {
+    /// Every rule is in one mode.
+    Mode(Mode),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// A mode or the path of a file, or nothing. The file is read with the rules, which it names.
+pub(super) fn rollout(text: &str) -> Result<Option<RolloutSource>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Some(mode) = Mode::parse(text) {
+        return Ok(Some(RolloutSource::Mode(mode)));
+    }
+    if !Path::new(text).is_file() {
+        let hint = "name a TOML file that exists, or write legacy, shadow or translate";
+        return Err(Problem::new(format!("`{text}` is no file"), hint));
+    }
+    Ok(Some(RolloutSource::File(PathBuf::from(text))))
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
@@ -86,6 +111,20 @@ pub(super) fn directory(text: &str) -> Result<Option<PathBuf>, Problem> {
         return Err(Problem::new(format!("`{text}` is not a directory"), hint));
     }
     Ok(Some(PathBuf::from(text)))
+}
+
+/// A file that may be made, or nothing.
+pub(super) fn state(text: &str) -> Result<Option<PathBuf>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let path = Path::new(text);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() || !folder.is_none_or(Path::is_dir) {
+        let hint = "name a file in a folder that exists, such as /var/lib/polytomic-shim/usage";
+        return Err(Problem::new(format!("`{text}` cannot be a file"), hint));
+    }
+    Ok(Some(path.to_owned()))
 }
 
 /// A secret of at least 16 characters, or nothing. The value is not repeated in messages.

@@ -18,6 +18,8 @@ pub enum Ending {
     /// Forwarded as legacy: no rule is for it.
     #[default]
     Passed,
+    /// Forwarded as legacy, to be answered as legacy: the rollout says so.
+    Legacy,
     /// Forwarded untouched: it asked for 2025-09-18.
     Migrated,
     /// Forwarded untouched: it asked for any other version.
@@ -32,9 +34,10 @@ pub enum Ending {
 
 impl Ending {
     /// Every ending, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Translated,
         Self::Passed,
+        Self::Legacy,
         Self::Migrated,
         Self::OtherVersion,
         Self::Refused,
@@ -47,6 +50,7 @@ impl Ending {
         match self {
             Self::Translated => "translated",
             Self::Passed => "passed",
+            Self::Legacy => "legacy",
             Self::Migrated => "migrated",
             Self::OtherVersion => "other_version",
             Self::Refused => "refused",
@@ -65,6 +69,8 @@ pub struct Account {
     pub meters: Option<Arc<Meters>>,
     /// The shim's own error that it was answered with.
     pub key: Option<Key>,
+    /// How many calls to upstream it took; none where it was forwarded, which is one.
+    pub upstream_calls: Option<usize>,
 }
 
 impl Account {
@@ -74,7 +80,7 @@ impl Account {
             Fault::Caller => Ending::Refused,
             Fault::Upstream | Fault::Shim => Ending::Failed,
         };
-        Self { ending, meters: None, key: Some(key) }
+        Self { ending, meters: None, key: Some(key), upstream_calls: Some(0) }
     }
 }
 

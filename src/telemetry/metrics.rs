@@ -1,7 +1,7 @@
 //! All metrics of a process, as `GET /metrics` of the admin listener tells them.
 //!
-//! Labels are bounded: ids of rules, stable keys, classes of status; never a path, a caller or
-//! anything else that a request says.
+//! Labels are bounded: ids of rules and operations, stable keys, classes of status, and a limited
+//! number of SDKs; never a path or a caller.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,9 +15,11 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::account::{Ending, Meters, StatusClass};
 use super::histogram::Histogram;
+use super::rollout::RolloutMetrics;
 use super::versions::Versions;
 use crate::disclosure::How;
 use crate::failure::Key;
+use crate::usage::Usage;
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -81,6 +83,8 @@ pub struct Metrics {
     in_flight: Gauge,
     reloads: Vec<Counter>,
     versions: Versions,
+    usage: Arc<Usage>,
+    rollout: RolloutMetrics,
 }
 
 impl Default for Metrics {
@@ -112,6 +116,9 @@ impl Default for Metrics {
             ("result", &mut ["applied", "refused"].into_iter()),
         );
         let versions = Versions::register(&mut registry);
+        let usage = Arc::new(Usage::default());
+        registry.register_collector(Box::new(usage.clone()));
+        let rollout = RolloutMetrics::register(&mut registry);
         let mut callers = callers.into_iter();
         let in_flight = Gauge::default();
         registry.register("in_flight", "Requests under way, to their last byte", in_flight.clone());
@@ -130,6 +137,8 @@ impl Default for Metrics {
             in_flight,
             reloads,
             versions,
+            usage,
+            rollout,
         }
     }
 }
@@ -178,6 +187,16 @@ impl Metrics {
     /// Requests of versions that are neither legacy nor upstream's.
     pub fn versions(&self) -> &Versions {
         &self.versions
+    }
+
+    /// Who calls what.
+    pub fn usage(&self) -> &Arc<Usage> {
+        &self.usage
+    }
+
+    /// What the rollout counts.
+    pub fn rollout(&self) -> &RolloutMetrics {
+        &self.rollout
     }
 
     /// Counts an error that a caller got to see.

@@ -116,7 +116,7 @@ async fn instances_agree_on_fingerprints_by_a_common_salt() {
     assert_eq!(different.len(), 4, "{prints:?}");
 }
 
-/// Collects what is logged on this thread.
+/// Collects what is logged.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -144,7 +144,9 @@ async fn a_careless_panic_shows_no_credential() {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // Clients are served by threads that know of no subscriber of this one; nobody else in this
+    // process has one.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let shim = Shim::with(settings("http://127.0.0.1:1", &[]), Careless).await;
     for credential in CREDENTIALS {
         let request =

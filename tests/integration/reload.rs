@@ -153,7 +153,7 @@ async fn readiness_can_ask_for_upstream() {
     assert!(text.ends_with("{\"status\":\"upstream unreachable\"}"), "{text}");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use polytomic_shim::admin::Status;
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::passthrough::{Body, forward};
+use polytomic_shim::rollout::{self, Rollout};
 use polytomic_shim::rules::{Options, Rules};
 use polytomic_shim::server::{self, Ending, Handler, Listeners, Live, answer as own_answer};
 use polytomic_shim::settings::{Settings, Webhook};
@@ -81,6 +82,20 @@ impl Shim {
         let rules = Rules::load(None, Options::from(&settings)).unwrap();
         let handler = Translator::new(client, rules, &settings, status.metrics.clone());
         handler.take_deliveries_at(Desk::open(&settings).unwrap());
+        Self::run(settings, handler, status).await
+    }
+
+    /// Starts a shim that follows the rollout, and the rules, that the flags name.
+    pub async fn staged(upstream: &str, flags: &[(&'static str, &str)]) -> Self {
+        let settings = settings(upstream, flags);
+        let status = Status::default();
+        let client = UpstreamClient::new(&settings).unwrap();
+        let rules = Rules::load(settings.rules.as_deref(), Options::default()).unwrap();
+        let plan = rollout::load(&settings, &rules).unwrap();
+        let metrics = status.metrics.clone();
+        let rollout = Rollout::new(plan, &rules, &settings, metrics.clone());
+        status.rollout.set(&rollout);
+        let handler = Translator::staged(client, rules, &settings, metrics, rollout);
         Self::run(settings, handler, status).await
     }
 

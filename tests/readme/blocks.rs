@@ -28,7 +28,8 @@ pub enum Use {
 
 /// The kinds of block that are not run, and why.
 pub const NOT_RUN: &[(&str, &str)] = &[
-    ("text", "a picture"),
+    ("text", "a picture, or what takes an id of a moment"),
+    ("json", "the body of a request"),
     ("go", "takes a Go toolchain; the SDK's requests are covered by legacy-shaped ones elsewhere"),
     ("hcl", "takes Terraform and the vendor's provider, which come from a registry of their own"),
     ("ini", "takes systemd as the machine's first process"),
