@@ -170,7 +170,7 @@ async fn a_completed_sync_arrives_with_its_lists_signed_for_the_receiver() {
         assert_eq!(body["event"][empty], json!([]), "{empty}");
     }
     let text = std::str::from_utf8(seen.body()).unwrap();
-    assert!(text.starts_with(r#"{"type":"sync.completed","id":"V","event":{"#), "{text}");
+    assert!(text.starts_with(r#"{"type":"sync.completed", "id":"V","event":{"#), "{text}");
     assert!(text.contains(r#""record_count":2.0,"logs_url":"http://127.0.0.1:1/elsewhere","schedule":{"frequency":"daily"}"#), "{text}");
     assert_eq!(signature_of(&seen), hex(OTHER, seen.body()));
     let headers = seen.headers();
