@@ -33,7 +33,8 @@ impl How {
 pub struct Report {
     base: String,
     entries: BTreeSet<(How, String)>,
-    branches: BTreeSet<&'static str>,
+    // Few, and most often the same ones again: looking through them beats a tree.
+    branches: Vec<&'static str>,
 }
 
 /// More pointers than this that differ in one index only become one with a `*`.
@@ -54,7 +55,9 @@ impl Report {
 
     /// Notes that a named branch of a lens or flow was taken.
     pub fn took(&mut self, branch: &'static str) {
-        self.branches.insert(branch);
+        if !self.branches.contains(&branch) {
+            self.branches.push(branch);
+        }
     }
 
     /// Takes over the notes of a part, below the current base.
@@ -62,7 +65,7 @@ impl Report {
         for (how, pointer) in part.entries {
             self.note(how, &pointer);
         }
-        self.branches.extend(part.branches);
+        part.branches.into_iter().for_each(|branch| self.took(branch));
     }
 
     /// Every note, in a stable order.
@@ -122,24 +125,39 @@ impl Report {
 fn generalize(mut pointers: BTreeSet<String>) -> BTreeSet<String> {
     let depth = pointers.iter().map(|pointer| pointer.split('/').count()).max().unwrap_or_default();
     for place in (0..depth).rev() {
-        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for pointer in pointers {
-            groups.entry(pattern(&pointer, place)).or_default().push(pointer);
+        // Grouping what cannot be grouped would cost a list of thousands more than all else.
+        if !pointers.iter().any(|pointer| pointer.split('/').nth(place).is_some_and(is_index)) {
+            continue;
         }
-        let reduced = groups
-            .into_iter()
-            .map(|(pattern, group)| if group.len() > EXACT { vec![pattern] } else { group });
-        pointers = reduced.flatten().collect();
+        let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for pointer in &pointers {
+            groups.entry(around(pointer, place)).or_default().push(pointer);
+        }
+        let reduced = groups.into_iter().flat_map(|((before, after), group)| match group.len() {
+            ..=EXACT => group.into_iter().map(str::to_owned).collect(),
+            _ => vec![format!("{before}*{after}")],
+        });
+        pointers = reduced.collect();
     }
     pointers
 }
 
-/// The pointer with its segment at `place` replaced by `*`, if that is an index.
-fn pattern(pointer: &str, place: usize) -> String {
-    let is_index =
-        |segment: &str| !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
-    let replace = |(at, segment)| if at == place && is_index(segment) { "*" } else { segment };
-    pointer.split('/').enumerate().map(replace).collect::<Vec<_>>().join("/")
+/// What stands before and after the segment at `place`, if that is an index; else the whole pointer
+/// and nothing.
+fn around(pointer: &str, place: usize) -> (&str, &str) {
+    let mut start = 0;
+    for (at, segment) in pointer.split('/').enumerate() {
+        let end = start + segment.len();
+        if at == place && is_index(segment) {
+            return (&pointer[..start], &pointer[end..]);
+        }
+        start = end + 1;
+    }
+    (pointer, "")
+}
+
+fn is_index(segment: &str) -> bool {
+    !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn safe(pointer: &str) -> String {

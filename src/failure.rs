@@ -95,20 +95,26 @@ keys! {
     UpstreamInvalid 502 Upstream "shim.upstream_invalid";
     /// Upstream's answer is larger than the configured limit.
     UpstreamTooLarge 502 Upstream "shim.upstream_too_large";
-    /// Upstream's list repeats a page token, or has more pages than the configured bound.
+    /// Upstream's list repeats a page token.
     UpstreamPaging 502 Upstream "shim.upstream_paging";
+    /// Upstream's list has more pages than the configured limit.
+    TooManyPages 502 Shim "shim.too_many_pages";
     /// The request would take more upstream calls than the configured limit.
     CallLimit 502 Shim "shim.call_limit";
     /// As many connections are open as the configured limit allows.
     TooManyConnections 503 Shim "shim.too_many_connections";
     /// As many requests are being translated as the configured limit allows.
     TooManyTranslations 503 Shim "shim.too_many_translations";
-    /// As many upstream calls wait for their turn as the configured limits allow.
+    /// As many upstream calls wait for their turn as the configured limit allows.
     Overloaded 503 Shim "shim.overloaded";
+    /// As many upstream calls of this caller wait for their turn as the configured limit allows.
+    CallerOverloaded 503 Shim "shim.caller_overloaded";
     /// The shim is shutting down.
     ShuttingDown 503 Shim "shim.shutting_down";
     /// Upstream did not answer in time.
     UpstreamTimeout 504 Upstream "shim.upstream_timeout";
+    /// The whole request, with all its upstream calls, took longer than the configured deadline.
+    DeadlineExceeded 504 Upstream "shim.deadline_exceeded";
 }
 
 impl Key {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, EmulatorArguments, Flags, RulesArguments, TableFormat, healthcheck, question,
+    Cli, Command, EmulatorArguments, Flags, HealthcheckArguments, RulesArguments, TableFormat,
+    healthcheck, question,
 };
 use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
@@ -45,9 +46,10 @@ fn main() -> ExitCode {
                 Ok(ExitCode::SUCCESS)
             })
         }
-        Command::Healthcheck(more) => load(flags.and(more)).and_then(|settings| {
-            block_on(healthcheck::run(settings.admin))?.map(|()| ExitCode::SUCCESS)
-        }),
+        Command::Healthcheck(HealthcheckArguments { live, flags: more }) => load(flags.and(more))
+            .and_then(|settings| {
+                block_on(healthcheck::run(settings.admin, live))?.map(|()| ExitCode::SUCCESS)
+            }),
         Command::Capture(arguments) => {
             block_on(cli::rollout::capture(&arguments)).and_then(std::convert::identity).map(shown)
         }
@@ -80,9 +82,9 @@ fn load(flags: Flags) -> Result<Settings, String> {
 fn serve(flags: Flags) -> Result<ExitCode, String> {
     let settings = load(flags.clone())?;
     block_on(async {
-        let export = telemetry::start(&settings)?;
+        let log = telemetry::start(&settings)?;
         let ending = stages(settings, Some(flags), |_| {}).await;
-        export.finish().await;
+        log.finish().await;
         ending
     })?
 }
@@ -90,13 +92,13 @@ fn serve(flags: Flags) -> Result<ExitCode, String> {
 /// Serves in front of an emulator of its own.
 fn demo(mut settings: Settings) -> Result<ExitCode, String> {
     block_on(async {
-        let export = telemetry::start(&settings)?;
+        let log = telemetry::start(&settings)?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.map_err(text)?;
         settings.upstream = upstream.origin()?;
         let instructions = |shim| show(&demo::instructions(shim, upstream.address));
         let ending = stages(settings, None, instructions).await;
-        export.finish().await;
+        log.finish().await;
         ending
     })?
 }
@@ -152,7 +154,8 @@ async fn stages(
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Clients are served by threads of their own; this one accepts them, and answers the admin.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     let output = runtime.block_on(future);
     // A name look-up that nobody waits for any more must not hold up the end.

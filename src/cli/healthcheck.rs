@@ -1,4 +1,4 @@
-//! `polytomic-shim healthcheck`: asks a running shim whether it is ready.
+//! `polytomic-shim healthcheck`: asks a running shim whether it is ready, or whether it lives.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -10,23 +10,21 @@ use tokio::net::TcpStream;
 /// How long the whole question may take: below the 30 s after which container runtimes give up.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks `GET /readyz` of the admin listener; the error is a sentence for people.
-pub async fn run(admin: SocketAddr) -> Result<(), String> {
+/// Asks `GET /readyz` of the admin listener, or `GET /healthz` if only `live` is of interest; the
+/// error is a sentence for people.
+pub async fn run(admin: SocketAddr, live: bool) -> Result<(), String> {
     let address = reachable(admin);
-    let status = tokio::time::timeout(TIMEOUT, ask(address))
+    let (path, what) = if live { ("/healthz", "not alive") } else { ("/readyz", "not ready") };
+    let status = tokio::time::timeout(TIMEOUT, ask(address, path))
         .await
         .map_err(|_| format!("{address} did not answer within {TIMEOUT:?}"))?
         .map_err(|error| format!("{address} cannot be asked: {error}"))?;
-    if status == StatusCode::OK {
-        Ok(())
-    } else {
-        Err(format!("not ready: {address} says {status}"))
-    }
+    if status == StatusCode::OK { Ok(()) } else { Err(format!("{what}: {address} says {status}")) }
 }
 
-async fn ask(address: SocketAddr) -> std::io::Result<StatusCode> {
+async fn ask(address: SocketAddr, path: &str) -> std::io::Result<StatusCode> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     // The status line starts `HTTP/1.1 200`; nothing after it matters.
     let mut start = [0; 12];

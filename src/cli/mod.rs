@@ -62,7 +62,7 @@ pub enum Command {
     Explain(Explain),
     /// Ask a running shim, at its admin address, whether it is ready: exits with 0 or 1.
     #[command(after_help = HEALTHCHECK_EXAMPLES, after_long_help = HEALTHCHECK_EXAMPLES)]
-    Healthcheck(Flags),
+    Healthcheck(HealthcheckArguments),
     /// Print the fixture of two answers that differed, redacted, from a running shim.
     #[command(after_help = CAPTURE_EXAMPLES, after_long_help = CAPTURE_EXAMPLES)]
     Capture(CaptureArguments),
@@ -121,9 +121,21 @@ Examples:
   polytomic-shim explain GET /api/organizations --as user
   echo '{\"status\": \"canceled\"}' | polytomic-shim explain PUT /api/syncs/S/executions/E --body -";
 
+/// The arguments of `healthcheck`.
+#[derive(Args)]
+pub struct HealthcheckArguments {
+    /// Ask whether it lives (`/healthz`), also while it drains, rather than whether it is ready for requests
+    #[arg(long)]
+    pub live: bool,
+    /// Settings; `admin` says where to ask.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
 const HEALTHCHECK_EXAMPLES: &str = "\
 Examples:
   polytomic-shim healthcheck
+  polytomic-shim healthcheck --live
   polytomic-shim healthcheck --admin 127.0.0.1:9000
   HEALTHCHECK CMD [\"polytomic-shim\", \"healthcheck\"]      (in a Dockerfile)";
 

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::location::{self, Front};
+use super::staged::Courses;
 use super::{Bounds, Ceilings, Choice, Exchange, Outcome, request_path};
 use crate::caller::Salt;
 use crate::failure::{Failure, Key};
@@ -25,7 +26,7 @@ use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rollout::Rollout;
-use crate::rules::{CallerKind, Rules};
+use crate::rules::{CallerKind, Candidates, Rules};
 use crate::server::{COME_AGAIN, Gate, answer};
 use crate::settings::{self, Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
@@ -146,6 +147,17 @@ impl Workings {
         if candidates.is_empty() {
             return self.pass(request).await;
         }
+        // A translation has a lot to remember. In a box of its own, it is not moved about with
+        // every request that passes.
+        Box::pin(self.translated(request, candidates, courses)).await
+    }
+
+    async fn translated(
+        &self,
+        request: Request<Incoming>,
+        candidates: Candidates,
+        mut courses: Option<Courses>,
+    ) -> Result<Response<Body>, Failure> {
         let pass = self.translations.enter(self.max_translations).ok_or_else(busy)?;
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts);
@@ -163,7 +175,9 @@ impl Workings {
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
         let rule = courses.is_some().then(|| chosen.rule().clone());
-        let request = self.read(&parts, body, &front).await?;
+        let has_addresses = !chosen.rule().addresses.is_empty();
+        let origins = has_addresses.then(|| self.origins(&front)).flatten();
+        let request = self.read(&parts, body, origins).await?;
         let mut response = match self.exchange.translate(chosen, request, &envelope).await {
             Some(outcome) => {
                 if let (Some(courses), Some(rule)) = (courses, rule) {
@@ -172,7 +186,7 @@ impl Workings {
                 self.finish(outcome, &front)
             }
             // Only reads come here, and they have no body that would be lost.
-            None => self.pass_again(&envelope, &parts, &front).await?,
+            None => Box::pin(self.pass_again(&envelope, &parts, &front)).await?,
         };
         // What the answer takes in memory is taken until the client has it.
         response.body_mut().set_pass(pass);
@@ -188,7 +202,7 @@ impl Workings {
         let version = HeaderValue::from_static(UPSTREAM_VERSION);
         let mut response = self.forward(request, Some(version)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            response = self.legacy_401(response).await;
+            response = Box::pin(self.legacy_401(response)).await;
         }
         let headers = response.headers_mut();
         headers.insert(
@@ -287,7 +301,7 @@ impl Workings {
         &self,
         parts: &Parts,
         body: Incoming,
-        front: &Front,
+        origins: Option<Origins>,
     ) -> Result<LegacyRequest, Failure> {
         let target = passthrough::target(parts)?;
         let limit = self.max_request_body;
@@ -295,7 +309,6 @@ impl Workings {
         let encodings = parts.headers.get_all(CONTENT_ENCODING);
         let body =
             decode_body(encodings, body, limit).await.map_err(|error| error.of_request(limit))?;
-        let origins = self.origins(front);
         Ok(LegacyRequest { method: parts.method.clone(), target, body, origins })
     }
 
@@ -324,7 +337,8 @@ impl Workings {
             // Upstream refused the credential before a rule was chosen.
             account.ending = Ending::Refused;
         }
-        if let Some(disclosed) = report.header() {
+        let disclosed = response.headers.get("x-shim-disclosed");
+        if let Some(disclosed) = disclosed.and_then(|disclosed| disclosed.to_str().ok()) {
             span.record("disclosed", disclosed);
         }
         let mut response = respond(response);

@@ -1,7 +1,7 @@
 //! How many upstream calls are under way at once: over all, and for each caller.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -9,13 +9,16 @@ use crate::caller::Fingerprint;
 use crate::failure::{Failure, Key};
 use crate::server::{COME_AGAIN, Gate};
 
+/// Callers beyond which the idle ones are looked for.
+const MANY: usize = 1024;
+
 /// The limits of a process.
 #[derive(Debug)]
 pub struct Limits {
     all: Arc<Semaphore>,
     total: usize,
     each: usize,
-    callers: Mutex<HashMap<Fingerprint, Weak<CallerLimit>>>,
+    callers: Mutex<HashMap<Fingerprint, Arc<CallerLimit>>>,
     waiting: Gate,
     ceilings: Ceilings,
 }
@@ -82,16 +85,19 @@ impl Limits {
         self.ceilings.max_calls
     }
 
-    /// The limit of one caller. Callers that have nothing under way are forgotten.
+    /// The limit of one caller. Where there are many, those that have nothing under way are
+    /// forgotten.
     pub fn of(&self, caller: Fingerprint) -> Arc<CallerLimit> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = callers.get(&caller).and_then(Weak::upgrade) {
-            return known;
+        if let Some(known) = callers.get(&caller) {
+            return known.clone();
         }
-        callers.retain(|_, known| known.strong_count() > 0);
+        if callers.len() >= MANY {
+            callers.retain(|_, known| Arc::strong_count(known) > 1);
+        }
         let turns = Arc::new(Semaphore::new(self.each));
         let fresh = Arc::new(CallerLimit { turns, waiting: Gate::default() });
-        callers.insert(caller, Arc::downgrade(&fresh));
+        callers.insert(caller, fresh.clone());
         fresh
     }
 
@@ -101,7 +107,7 @@ impl Limits {
     /// may have written something, and how many of those there are is limited already.
     ///
     /// # Errors
-    /// [`Key::Overloaded`].
+    /// [`Key::Overloaded`] or [`Key::CallerOverloaded`].
     pub async fn acquire(
         &self,
         caller: &CallerLimit,
@@ -113,18 +119,29 @@ impl Limits {
             return Ok(Permit { _all: all, _caller: own });
         }
         let most = |ceiling| if is_first { ceiling } else { usize::MAX };
-        let _waits = self.waiting.enter(most(self.ceilings.max_waiting)).ok_or_else(full)?;
-        let _waits_too =
-            caller.waiting.enter(most(self.ceilings.caller_max_waiting)).ok_or_else(full)?;
-        let own = caller.turns.clone().acquire_owned().await.map_err(|_| full())?;
-        let all = self.all.clone().acquire_owned().await.map_err(|_| full())?;
+        let _waits_too = caller
+            .waiting
+            .enter(most(self.ceilings.caller_max_waiting))
+            .ok_or_else(|| full(Key::CallerOverloaded))?;
+        let _waits = self
+            .waiting
+            .enter(most(self.ceilings.max_waiting))
+            .ok_or_else(|| full(Key::Overloaded))?;
+        let full = |_| full(Key::Overloaded);
+        let own = caller.turns.clone().acquire_owned().await.map_err(full)?;
+        let all = self.all.clone().acquire_owned().await.map_err(full)?;
         Ok(Permit { _all: all, _caller: own })
     }
 }
 
-fn full() -> Box<Failure> {
-    let message = "The shim has as much work waiting as it may. Nothing was sent; try again soon.";
-    Box::new(Failure::new(Key::Overloaded, message).retry_after(COME_AGAIN))
+fn full(key: Key) -> Box<Failure> {
+    let message = match key {
+        Key::CallerOverloaded => {
+            "As many requests of this credential are waiting as may. Nothing was sent; try again soon, with fewer at once."
+        }
+        _ => "The shim has as much work waiting as it may. Nothing was sent; try again soon.",
+    };
+    Box::new(Failure::new(key, message).retry_after(COME_AGAIN))
 }
 
 #[cfg(test)]
@@ -163,10 +180,11 @@ mod tests {
         let waiting = wait(one.clone(), true);
         tokio::task::yield_now().await;
         let refused = limits.acquire(&one, true).await.unwrap_err();
-        assert_eq!((refused.key, refused.retry_after), (Key::Overloaded, Some(COME_AGAIN)));
+        assert_eq!((refused.key, refused.retry_after), (Key::CallerOverloaded, Some(COME_AGAIN)));
         let other = wait(caller(b"2"), true);
         tokio::task::yield_now().await;
-        assert!(limits.acquire(&caller(b"3"), true).await.is_err());
+        let refused = limits.acquire(&caller(b"3"), true).await.unwrap_err();
+        assert_eq!((refused.key, refused.retry_after), (Key::Overloaded, Some(COME_AGAIN)));
         let begun = wait(caller(b"3"), false);
         tokio::task::yield_now().await;
         drop(held);
@@ -179,9 +197,11 @@ mod tests {
     #[test]
     fn idle_callers_are_forgotten() {
         let limits = Limits::new(3, 2);
-        for caller in 0..100_u8 {
-            drop(limits.of(Salt::fixed().fingerprint(&[caller])));
+        let busy = limits.of(Salt::fixed().fingerprint(b"busy"));
+        for caller in 0..10_000_u32 {
+            drop(limits.of(Salt::fixed().fingerprint(&caller.to_le_bytes())));
         }
-        assert!(limits.callers.lock().unwrap().len() <= 1);
+        assert!(limits.callers.lock().unwrap().len() <= MANY);
+        assert!(Arc::ptr_eq(&busy, &limits.of(Salt::fixed().fingerprint(b"busy"))));
     }
 }

@@ -222,18 +222,21 @@ impl<U: Upstream> Exchange<U> {
             let message = "The request has more than one Authorization header; send one.";
             return Err(Failure::new(Key::Unauthorized, message).into());
         }
-        let remembered = self.callers.remembered(&fingerprint).await.is_some();
         let depends = candidates.depend_on_caller();
+        let remembered = depends && self.callers.remembered(&fingerprint).await.is_some();
         let kind = match self.callers.pinned() {
             Some(kind) => Some(kind),
-            None if depends => Some(self.identify(session, fingerprint).await?.kind),
+            None if depends => Some(Box::pin(self.identify(session, fingerprint)).await?.kind),
             None => None,
         };
         let Some((rule, mut bindings)) = candidates.for_caller(kind) else {
             return Ok(Choice::Forward);
         };
         if let Some(parameter) = &rule.own_organization {
-            self.check_organization(session, envelope, fingerprint, &bindings, parameter).await?;
+            let check =
+                self.check_organization(session, envelope, fingerprint, &bindings, parameter);
+            // What few rules need is not to be carried along by all.
+            Box::pin(check).await?;
         }
         if let Some(parameter) = &rule.owner_of {
             let connection = bindings
@@ -243,10 +246,9 @@ impl<U: Upstream> Exchange<U> {
                 .unwrap_or_default();
             let scoped = scoped_organization(&envelope.headers)?;
             let ask = |request| session.call(request, Patience::HandsOn);
-            let owner = self
-                .owners
-                .find(fingerprint, &connection, scoped, ask, || self.identify(session, fingerprint))
-                .await?;
+            let identify = || self.identify(session, fingerprint);
+            let find = self.owners.find(fingerprint, &connection, scoped, ask, identify);
+            let owner = Box::pin(find).await?;
             let segment = crate::rules::template::encode_segment(&owner);
             let invalid = || crate::lens::invalid("/data/organization_id", "an id");
             bindings.push(("owner".to_owned(), segment.ok_or_else(invalid)?));
@@ -255,7 +257,7 @@ impl<U: Upstream> Exchange<U> {
             rule,
             bindings,
             fingerprint,
-            from_memory: depends && remembered,
+            from_memory: remembered,
             calls: session.calls(),
         }))
     }
@@ -311,14 +313,25 @@ impl<U: Upstream> Exchange<U> {
     ) -> Option<Outcome> {
         let (fingerprint, from_memory) = (chosen.fingerprint, chosen.from_memory);
         let is_read = request.method == Method::GET;
-        let outcome = self.run(chosen, request.clone(), envelope).await;
-        if !from_memory || outcome.response.status != StatusCode::FORBIDDEN {
+        if !from_memory {
+            return Some(self.run(chosen, request, envelope).await);
+        }
+        let outcome = Box::pin(self.run(chosen, request.clone(), envelope)).await;
+        if outcome.response.status != StatusCode::FORBIDDEN {
             return Some(outcome);
         }
         self.callers.forget(&fingerprint).await;
         if !is_read {
             return Some(outcome);
         }
+        Box::pin(self.translate_again(request, envelope)).await
+    }
+
+    async fn translate_again(
+        &self,
+        request: LegacyRequest,
+        envelope: &Envelope,
+    ) -> Option<Outcome> {
         match self.choose(self.candidates(&request.method, request.target.path()), envelope).await {
             Ok(Choice::Forward) => None,
             Ok(Choice::Translate(fresh)) => Some(self.run(fresh, request, envelope).await),
@@ -338,7 +351,11 @@ impl<U: Upstream> Exchange<U> {
             rule: rule.clone(),
             request,
             bindings,
-            idempotency_key: (self.idempotency_key)(),
+            idempotency_key: match &rule.calls {
+                // Making one asks the system for randomness.
+                Calls::Single(single) if single.idempotency_key => (self.idempotency_key)(),
+                _ => String::new(),
+            },
             max_pages: self.bounds.max_pages,
         };
         let mut flow = flow::begin(job);

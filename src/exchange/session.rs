@@ -12,7 +12,7 @@ use super::limits::{CallerLimit, Limits};
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
 use crate::telemetry::{Meters, StatusClass};
-use crate::upstream::{Envelope, Upstream};
+use crate::upstream::{Envelope, Upstream, past_deadline};
 
 /// How often a call is tried in all.
 const TRIES: u32 = 6;
@@ -92,24 +92,17 @@ impl<'s, U: Upstream> Session<'s, U> {
     }
 
     async fn once(&self, request: UpstreamRequest) -> Result<UpstreamResponse, Failure> {
-        let late = || {
-            Failure::new(
-                Key::UpstreamTimeout,
-                "Upstream did not answer within the deadline for the whole request; try again, or ask for less.",
-            )
-        };
         if self.calls() >= self.limits.max_calls() {
             return Err(too_many(self.limits.max_calls()));
         }
         let turn = self.limits.acquire(&self.caller, self.calls() == 0);
         let turn = tokio::time::timeout_at(self.envelope.deadline, turn).await;
-        let Ok(turn) = turn else { return Err(late()) };
+        let Ok(turn) = turn else { return Err(past_deadline()) };
         let _permit = turn.map_err(|failure| *failure)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let call = self.upstream.call(request, self.envelope);
-        let result = tokio::time::timeout_at(self.envelope.deadline, call).await;
-        let result = result.unwrap_or_else(|_| Err(late()));
+        // It keeps the deadline by itself.
+        let result = self.upstream.call(request, self.envelope).await;
         let status = result.as_ref().ok().map(|answer| answer.status);
         self.meters.upstream(StatusClass::of(status), started.elapsed());
         result

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::Job;
 use crate::disclosure::Report;
 use crate::failure::Failure;
-use crate::json::{self, Object, Text};
+use crate::json::{self, Document, Object, Text};
 use crate::lens::invalid;
 use crate::message::{LegacyResponse, UpstreamResponse};
 use crate::reply;
@@ -38,8 +38,8 @@ pub(super) fn success_answer(
             body: answer.body.into(),
         });
     }
-    let text = read(&answer.body)?;
-    let text = rule.resource.edit(text, &mut |resource, pointer| {
+    let document = document(&answer.body)?;
+    let text = rule.resource.edit(document.text(), &mut |resource, pointer| {
         let former = report.rebase(pointer);
         let result = down(rule, &resource, report);
         report.rebase(&former);
@@ -90,7 +90,17 @@ pub(super) fn down_into(
         out.push_str(resource.as_text());
         return Ok(());
     }
-    let mut object: Object<'_> = resource.object().ok_or_else(|| invalid("/data", "an object"))?;
+    let object = resource.object().ok_or_else(|| invalid("/data", "an object"))?;
+    members_down_into(rule, object, report, out)
+}
+
+/// The same of a resource that is split already.
+pub(super) fn members_down_into(
+    rule: &Rule,
+    mut object: Object<'_>,
+    report: &mut Report,
+    out: &mut String,
+) -> Result<(), Failure> {
     for lens in rule.lenses.iter().rev() {
         lens.down(&mut object, report)?;
     }
@@ -104,6 +114,14 @@ pub(super) fn down_into(
 /// It is not JSON.
 pub(super) fn read(body: &[u8]) -> Result<Text<'_>, Failure> {
     json::parse(body).map_err(|error| invalid("", "JSON").detail(error.to_string()))
+}
+
+/// Reads an upstream body that is about to be taken apart.
+///
+/// # Errors
+/// It is not JSON.
+pub(super) fn document(body: &[u8]) -> Result<Document<'_>, Failure> {
+    Document::read(body).map_err(|error| invalid("", "JSON").detail(error.to_string()))
 }
 
 /// The legacy answer for an upstream error: status and body stay, but for a 401, which is

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use super::answer::{down_into, error_answer, read, strip_validators};
+use super::answer::{document, down_into, error_answer, members_down_into, strip_validators};
 use super::single::query;
 use super::{Answer, Flow, Job, Progress, Question, defect};
 use crate::disclosure::Report;
@@ -25,6 +25,8 @@ pub(super) struct CollectFlow {
     report: Report,
     /// The first page's envelope without its items, and its headers.
     first: Option<(String, HeaderMap)>,
+    items: Items,
+    /// Of a list whose items are completed.
     slots: Vec<Slot>,
     /// Item reads that are not answered yet.
     reading: usize,
@@ -42,6 +44,37 @@ struct Slot {
     report: Report,
 }
 
+/// The items of the answer so far, one behind another, in pieces.
+#[derive(Default)]
+struct Items {
+    full: Vec<Bytes>,
+    open: String,
+    count: usize,
+}
+
+/// Bytes after which a piece ends: few enough that none is ever copied as it grows large, and
+/// enough that a socket is not asked to write each item by itself.
+const PIECE: usize = 32 << 10;
+
+impl Items {
+    /// Where the next item is to be written.
+    fn next(&mut self) -> &mut String {
+        if self.open.len() >= PIECE {
+            let fresh = String::with_capacity(PIECE + PIECE / 4);
+            self.full.push(std::mem::replace(&mut self.open, fresh).into());
+        }
+        if self.count > 0 {
+            self.open.push(',');
+        }
+        self.count += 1;
+        &mut self.open
+    }
+
+    fn into_pieces(self) -> impl Iterator<Item = Bytes> {
+        self.full.into_iter().chain([self.open.into()])
+    }
+}
+
 /// The id of page questions; item `n` is asked for with `n + 1`.
 const PAGE: usize = 0;
 
@@ -51,6 +84,7 @@ impl CollectFlow {
             job,
             report: Report::default(),
             first: None,
+            items: Items::default(),
             slots: Vec::new(),
             reading: 0,
             pages: 0,
@@ -87,7 +121,8 @@ impl CollectFlow {
             self.report.took("collect.err_page");
             return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
         }
-        let text = read(&answer.body)?;
+        let document = document(&answer.body)?;
+        let text = document.text();
         let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
         let items_pointer = format!("/{}", collect.items);
         let items = match envelope.present(&collect.items) {
@@ -98,7 +133,7 @@ impl CollectFlow {
         };
         let mut questions = Vec::new();
         self.pages += 1;
-        match next_token(collect, &text)? {
+        match next_token(collect, &envelope)? {
             Some(token) => questions.push(self.next_page(collect, token)?),
             None => self.walked = true,
         }
@@ -118,7 +153,7 @@ impl CollectFlow {
                 "Upstream's list has more than {} pages; narrow it with a filter, or raise `max_pages`.",
                 self.job.max_pages
             );
-            return Err(Failure::new(Key::UpstreamPaging, message));
+            return Err(Failure::new(Key::TooManyPages, message));
         }
         let question = self.ask_page(collect, Some(&token))?;
         if !self.tokens.insert(token) {
@@ -134,9 +169,10 @@ impl CollectFlow {
 
     /// Takes one item of a page; gives the read that completes it.
     fn item(&mut self, collect: &Collect, item: &Text<'_>) -> Result<Option<Question>, Failure> {
+        let object = item.object();
         if let Some(unique) = &collect.unique {
-            let id = unique
-                .first(item)
+            let id = object.as_ref().and_then(|object| unique.first_of(object));
+            let id = id
                 .map(|id| id.as_text().to_owned())
                 .ok_or_else(|| invalid(unique.source(), "an id"))?;
             if !self.ids.insert(id) {
@@ -144,12 +180,12 @@ impl CollectFlow {
                 return Ok(None);
             }
         }
-        let place = self.slots.len();
-        self.slots.push(Slot::default());
         let Some((template, _)) = &collect.complete else {
-            self.fill(place, item)?;
+            self.add(collect, item, object)?;
             return Ok(None);
         };
+        let place = self.slots.len();
+        self.slots.push(Slot::default());
         let path = template.fill(&self.job.bindings, Some(item))?;
         let request =
             UpstreamRequest::new(Method::GET, crate::rules::template::target(&path, None)?);
@@ -174,16 +210,35 @@ impl CollectFlow {
             self.report.took("complete.err_item");
             return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
         }
-        let text = read(&answer.body)?;
-        let item = take.first(&text).ok_or_else(|| invalid(take.source(), "the item"))?;
+        let document = document(&answer.body)?;
+        let text = document.text();
+        let item = text.object().and_then(|envelope| take.first_of(&envelope));
+        let item = item.ok_or_else(|| invalid(take.source(), "the item"))?;
         self.fill(place, &item)?;
         self.progress(Vec::new())
     }
 
+    /// Adds an item that is full already.
+    fn add(
+        &mut self,
+        collect: &Collect,
+        item: &Text<'_>,
+        object: Option<Object<'_>>,
+    ) -> Result<(), Failure> {
+        let rule = self.job.rule.clone();
+        self.report.rebase(&format!("/{}/{}", collect.items, self.items.count));
+        let out = self.items.next();
+        match object.filter(|_| !rule.lenses.is_empty()) {
+            Some(object) => members_down_into(&rule, object, &mut self.report, out)?,
+            None => down_into(&rule, item, &mut self.report, out)?,
+        }
+        self.report.rebase("");
+        Ok(())
+    }
+
     fn fill(&mut self, place: usize, item: &Text<'_>) -> Result<(), Failure> {
         let slot = self.slots.get_mut(place).ok_or_else(|| defect("an item without a place"))?;
-        // With the comma that stands before it in a list; the first one goes without.
-        let mut text = String::from(",");
+        let mut text = String::new();
         down_into(&self.job.rule, item, &mut slot.report, &mut text)?;
         slot.item = Some(text);
         Ok(())
@@ -203,16 +258,16 @@ impl CollectFlow {
             skeleton.split_once(MARK).ok_or_else(|| defect("a list without a place for items"))?;
         let mut body = Content::default();
         body.push(before.to_owned());
-        let mut shown = 0;
         for slot in std::mem::take(&mut self.slots) {
             let Some(item) = slot.item else { continue };
-            let item = Bytes::from(item);
-            body.push(if shown == 0 { item.slice(1..) } else { item });
-            self.report.rebase(&format!("/{}/{shown}", collect.items));
+            if !slot.report.is_empty() {
+                self.report.rebase(&format!("/{}/{}", collect.items, self.items.count));
+            }
             self.report.absorb(slot.report);
-            shown += 1;
+            self.items.next().push_str(&item);
         }
         self.report.rebase("");
+        std::mem::take(&mut self.items).into_pieces().for_each(|piece| body.push(piece));
         body.push(after.to_owned());
         Ok(Progress::Done(LegacyResponse {
             status: StatusCode::OK,
@@ -257,9 +312,9 @@ fn skeleton(mut envelope: Object<'_>, collect: &Collect) -> String {
 }
 
 /// The token of the next page; none on the last one.
-fn next_token(collect: &Collect, page: &Text<'_>) -> Result<Option<String>, Failure> {
+fn next_token(collect: &Collect, page: &Object<'_>) -> Result<Option<String>, Failure> {
     let Some(pages) = &collect.pages else { return Ok(None) };
-    let Some(token) = pages.next.first(page).filter(|token| !token.is_null()) else {
+    let Some(token) = pages.next.first_of(page).filter(|token| !token.is_null()) else {
         return Ok(None);
     };
     let text = token.as_string().ok_or_else(|| invalid(pages.next.source(), "a string"))?;

@@ -1,8 +1,7 @@
 //! One JSON array, split into items that nobody has looked into.
 
-use std::borrow::Cow;
-
 use super::Text;
+use super::map::Place;
 use super::scan::{skip_space, skip_value};
 
 /// The items of an array, in order.
@@ -13,10 +12,16 @@ pub struct Array<'a> {
 
 impl<'a> Array<'a> {
     /// Splits the text of an array; none if it is the text of something else.
-    pub(super) fn split(text: &'a str) -> Option<Self> {
+    pub(super) fn split(text: &'a str, place: Option<Place<'a>>) -> Option<Self> {
         let bytes = text.as_bytes();
         if bytes.first() != Some(&b'[') {
             return None;
+        }
+        if let Some(place) = place
+            && let Some(children) = place.children()
+        {
+            let items = children.map(|child| Text::within(text, place, child));
+            return Some(Self { items: items.collect() });
         }
         let mut items = Vec::new();
         let mut at = skip_space(bytes, 1);
@@ -67,6 +72,6 @@ impl Array<'_> {
             out.push_str(item.as_text());
         }
         out.push(']');
-        Text(Cow::Owned(out))
+        Text::owned(out)
     }
 }

@@ -7,8 +7,10 @@
 //! can neither keep the spelling of keys nor refuse deep nesting without building a tree.
 
 mod array;
+mod map;
 mod object;
 mod scan;
+mod valid;
 
 pub use array::Array;
 pub use object::Object;
@@ -16,6 +18,8 @@ pub use object::Object;
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+
+use map::{Map, Place};
 
 /// How deep arrays and objects may nest. `serde_json` refuses trees deeper than 128, and a tree
 /// is what comparisons and JSONPath queries build.
@@ -40,14 +44,65 @@ pub enum JsonError {
 }
 
 /// One JSON value as text, known to be valid and without surrounding white space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text<'a>(Cow<'a, str>);
+#[derive(Debug, Clone)]
+pub struct Text<'a> {
+    text: Cow<'a, str>,
+    /// Where it stands in a body whose values are known.
+    place: Option<Place<'a>>,
+}
+
+impl PartialEq for Text<'_> {
+    /// Whether the same is written.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Text<'_> {}
+
+/// A whole body that is about to be taken apart, and where its values stand.
+#[derive(Debug)]
+pub struct Document<'a> {
+    text: &'a str,
+    map: Option<Map>,
+}
+
+impl<'a> Document<'a> {
+    /// Validates a body.
+    ///
+    /// # Errors
+    /// Those of [`parse`].
+    pub fn read(bytes: &'a [u8]) -> Result<Self, JsonError> {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        if let Some(map) = Map::of(text) {
+            return Ok(Self { text, map: Some(map) });
+        }
+        let Text { text: Cow::Borrowed(text), .. } = parse(bytes)? else {
+            return Err(JsonError::TooDeep);
+        };
+        Ok(Self { text, map: None })
+    }
+
+    /// The value.
+    pub fn text(&self) -> Text<'_> {
+        let Some(map) = &self.map else { return Text::trusted(self.text) };
+        Text::at(self.text, map.root())
+    }
+}
 
 /// Validates a whole body and gives it as text.
 ///
 /// # Errors
 /// Where and why it is not JSON, or that it nests too deep.
 pub fn parse(bytes: &[u8]) -> Result<Text<'_>, JsonError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if valid::is_json(text) => Ok(Text::trusted(text.trim_matches(scan::is_space))),
+        _ => judged(bytes),
+    }
+}
+
+/// The verdict of `serde_json`, with its reason.
+fn judged(bytes: &[u8]) -> Result<Text<'_>, JsonError> {
     let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         let what = text.split(" at line ").next().unwrap_or_default().to_owned();
@@ -57,78 +112,98 @@ pub fn parse(bytes: &[u8]) -> Result<Text<'_>, JsonError> {
     if scan::deeper_than(text, MAX_DEPTH) {
         return Err(JsonError::TooDeep);
     }
-    Ok(Text(Cow::Borrowed(text)))
+    Ok(Text::trusted(text))
 }
 
 impl<'a> Text<'a> {
     /// Text that somebody vouches for: a slice of validated text.
     fn trusted(text: &'a str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self { text: Cow::Borrowed(text), place: None }
+    }
+
+    /// The value at a place of the whole text.
+    fn at(whole: &'a str, place: Place<'a>) -> Self {
+        let text = whole.get(place.range()).unwrap_or_default();
+        Self { text: Cow::Borrowed(text), place: Some(place) }
+    }
+
+    /// The value at a place inside of another one, whose text is `outer`.
+    fn within(outer: &'a str, whole: Place<'a>, place: Place<'a>) -> Self {
+        let (base, range) = (whole.range().start, place.range());
+        let text = outer.get(range.start - base..range.end - base).unwrap_or_default();
+        Self { text: Cow::Borrowed(text), place: Some(place) }
+    }
+
+    /// Text of its own.
+    fn owned(text: String) -> Text<'static> {
+        Text { text: Cow::Owned(text), place: None }
     }
 
     /// A JSON string.
     pub fn string(value: &str) -> Text<'static> {
-        Text(Cow::Owned(serde_json::Value::from(value).to_string()))
+        Text::owned(scan::quote(value))
     }
 
     /// `true` or `false`.
     pub const fn boolean(value: bool) -> Text<'static> {
-        Text(Cow::Borrowed(if value { "true" } else { "false" }))
+        Text { text: Cow::Borrowed(if value { "true" } else { "false" }), place: None }
     }
 
     /// A value built as a tree. For the few that the shim makes itself.
     pub fn tree(value: &serde_json::Value) -> Text<'static> {
-        Text(Cow::Owned(value.to_string()))
+        Text::owned(value.to_string())
     }
 
     /// The text.
     pub fn as_text(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Text that [`Object::write`] wrote.
     pub(crate) fn written(text: String) -> Text<'static> {
-        Text(Cow::Owned(text))
+        Text::owned(text)
     }
 
     /// The text, owned.
     pub fn into_string(self) -> String {
-        self.0.into_owned()
+        self.text.into_owned()
     }
 
     /// The same, owning its text.
     pub fn into_owned(self) -> Text<'static> {
-        Text(Cow::Owned(self.0.into_owned()))
+        Text::owned(self.text.into_owned())
     }
 
     /// The same, borrowing from this one.
     pub fn borrowed(&self) -> Text<'_> {
-        Text(Cow::Borrowed(&self.0))
+        Text { text: Cow::Borrowed(&self.text), place: self.place }
     }
 
     /// Whether this is `null`.
     pub fn is_null(&self) -> bool {
-        &*self.0 == "null"
+        &*self.text == "null"
     }
 
     /// Whether this is an empty array, whatever white space it holds.
     pub fn is_empty_array(&self) -> bool {
-        self.0.strip_prefix('[').is_some_and(|rest| rest.trim_start_matches(scan::is_space) == "]")
+        self.text
+            .strip_prefix('[')
+            .is_some_and(|rest| rest.trim_start_matches(scan::is_space) == "]")
     }
 
     /// The value of a JSON string, unescaped.
     pub fn as_string(&self) -> Option<Cow<'_, str>> {
-        scan::unquote(&self.0)
+        scan::unquote(&self.text)
     }
 
     /// Whether this is the JSON string `value`, however it is escaped.
     pub fn is_string(&self, value: &str) -> bool {
-        self.as_string().is_some_and(|own| own == value)
+        scan::is_string(&self.text, value)
     }
 
     /// The value of `true` or `false`.
     pub fn as_boolean(&self) -> Option<bool> {
-        match &*self.0 {
+        match &*self.text {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -137,7 +212,7 @@ impl<'a> Text<'a> {
 
     /// What kind of value this is, as an article and a noun for messages.
     pub fn kind(&self) -> &'static str {
-        match self.0.as_bytes().first() {
+        match self.text.as_bytes().first() {
             Some(b'{') => "an object",
             Some(b'[') => "an array",
             Some(b'"') => "a string",
@@ -149,27 +224,27 @@ impl<'a> Text<'a> {
 
     /// The members of an object; none if this is something else.
     pub fn object(&self) -> Option<Object<'_>> {
-        Object::split(&self.0)
+        Object::split(&self.text, self.place)
     }
 
     /// The members of an object that borrows what this text borrows.
     pub fn into_object(self) -> Option<Object<'a>> {
-        match self.0 {
-            Cow::Borrowed(text) => Object::split(text),
-            Cow::Owned(text) => Object::split(&text).map(Object::into_owned),
+        match self.text {
+            Cow::Borrowed(text) => Object::split(text, self.place),
+            Cow::Owned(text) => Object::split(&text, None).map(Object::into_owned),
         }
     }
 
     /// The items of an array; none if this is something else.
     pub fn array(&self) -> Option<Array<'_>> {
-        Array::split(&self.0)
+        Array::split(&self.text, self.place)
     }
 
     /// The items of an array that borrows what this text borrows.
     pub fn into_array(self) -> Option<Array<'a>> {
-        match self.0 {
-            Cow::Borrowed(text) => Array::split(text),
-            Cow::Owned(text) => Array::split(&text).map(Array::into_owned),
+        match self.text {
+            Cow::Borrowed(text) => Array::split(text, self.place),
+            Cow::Owned(text) => Array::split(&text, None).map(Array::into_owned),
         }
     }
 
@@ -198,7 +273,7 @@ impl<'a> Text<'a> {
     /// This value as a tree, for comparing and querying. Numbers beyond 64 bits lose precision in
     /// a tree, so a tree is never written back.
     pub fn to_tree(&self) -> serde_json::Value {
-        serde_json::from_str(&self.0).unwrap_or(serde_json::Value::Null)
+        serde_json::from_str(&self.text).unwrap_or(serde_json::Value::Null)
     }
 }
 

@@ -1,18 +1,23 @@
 //! One JSON object, split into members that nobody has looked into.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::Text;
-use super::scan::{skip_space, skip_string, skip_value, unquote};
+use super::map::Place;
+use super::scan::{is_string, quote, skip_space, skip_string, skip_value, unquote};
 
 /// An ordered list of members; keys keep their spelling, values are text.
 ///
-/// An object that nobody changed is written as the text it was split from.
+/// What nobody changed is written as it stood in the text that the object was split from: an object
+/// as a whole, or members that stood and still stand beside each other.
 #[derive(Debug, Clone)]
 pub struct Object<'a> {
     members: Vec<Member<'a>>,
-    /// The text it came from, as long as it says the same.
-    unchanged: Option<Cow<'a, str>>,
+    /// The text it came from.
+    source: Cow<'a, str>,
+    /// Whether it still says what its source says.
+    is_unchanged: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -20,46 +25,71 @@ struct Member<'a> {
     /// With its quotes, escaped as it was.
     key: Cow<'a, str>,
     value: Text<'a>,
+    /// Where it stands in the source; none for a member that does not come from there.
+    from: Option<From>,
 }
 
-impl Member<'_> {
+/// Where a member stands in the text of its object.
+#[derive(Debug, Clone, Copy)]
+struct From {
+    /// Which one it is, counted from 0.
+    order: usize,
+    /// From its key's opening quote.
+    start: usize,
+    /// To the end of its value.
+    end: usize,
+}
+
+impl<'a> Member<'a> {
+    fn new(
+        text: &'a str,
+        order: usize,
+        key: Range<usize>,
+        value: Text<'a>,
+        end: usize,
+    ) -> Option<Self> {
+        let from = Some(From { order, start: key.start, end });
+        Some(Self { key: Cow::Borrowed(text.get(key)?), value, from })
+    }
+
     fn is(&self, key: &str) -> bool {
-        unquote(&self.key).is_some_and(|own| own == key)
+        is_string(&self.key, key)
     }
 
     fn into_owned(self) -> Member<'static> {
-        Member { key: Cow::Owned(self.key.into_owned()), value: self.value.into_owned() }
+        Member {
+            key: Cow::Owned(self.key.into_owned()),
+            value: self.value.into_owned(),
+            from: self.from,
+        }
     }
 }
 
 impl<'a> Object<'a> {
     /// An object without members.
     pub fn empty() -> Self {
-        Self { members: Vec::new(), unchanged: None }
+        Self { members: Vec::new(), source: Cow::Borrowed("{}"), is_unchanged: true }
     }
 
     /// Splits the text of an object; none if it is the text of something else.
-    pub(super) fn split(text: &'a str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.first() != Some(&b'{') {
+    pub(super) fn split(text: &'a str, place: Option<Place<'a>>) -> Option<Self> {
+        if text.as_bytes().first() != Some(&b'{') {
             return None;
         }
-        let mut members = Vec::with_capacity(16);
-        let mut at = skip_space(bytes, 1);
-        while bytes.get(at) == Some(&b'"') {
-            let key_end = skip_string(bytes, at);
-            let value_start = skip_space(bytes, skip_space(bytes, key_end) + 1);
-            let value_end = skip_value(bytes, value_start);
-            let key = Cow::Borrowed(text.get(at..key_end)?);
-            let value = Text::trusted(text.get(value_start..value_end)?);
-            members.push(Member { key, value });
-            at = skip_space(bytes, value_end);
-            if bytes.get(at) != Some(&b',') {
-                break;
+        let members = match place.and_then(|place| Some((place, place.children()?))) {
+            Some((place, children)) => {
+                let base = place.range().start;
+                let mut members = Vec::with_capacity(32);
+                for (order, child) in children.enumerate() {
+                    let (key, value) = (child.key(), Text::within(text, place, child));
+                    let (key, end) = (key.start - base..key.end - base, child.range().end - base);
+                    members.push(Member::new(text, order, key, value, end)?);
+                }
+                members
             }
-            at = skip_space(bytes, at + 1);
-        }
-        Some(Self { members, unchanged: Some(Cow::Borrowed(text)) })
+            None => search(text)?,
+        };
+        Some(Self { members, source: Cow::Borrowed(text), is_unchanged: true })
     }
 
     /// How many members there are, duplicates included.
@@ -116,21 +146,21 @@ impl<'a> Object<'a> {
     }
 
     fn set_at(&mut self, place: usize, key: &str, value: Text<'a>) {
-        self.unchanged = None;
-        let key_text = Cow::Owned(serde_json::Value::from(key).to_string());
-        self.members.insert(place, Member { key: key_text, value });
-        let mut index = 0;
-        self.members.retain(|member| {
-            index += 1;
-            index - 1 == place || !member.is(key)
-        });
+        self.is_unchanged = false;
+        // Whatever else has the key goes, before the place and behind it.
+        let mut place = place;
+        while let Some(other) = self.members.iter().position(|member| member.is(key)) {
+            self.members.remove(other);
+            place -= usize::from(other < place);
+        }
+        self.members.insert(place, Member { key: Cow::Owned(quote(key)), value, from: None });
     }
 
     /// Takes a key out, every time it stands there; gives its last value.
     pub fn remove(&mut self, key: &str) -> Option<Text<'a>> {
         let mut removed = None;
         while let Some(place) = self.members.iter().position(|member| member.is(key)) {
-            self.unchanged = None;
+            self.is_unchanged = false;
             removed = Some(self.members.remove(place).value);
         }
         removed
@@ -152,20 +182,49 @@ impl<'a> Object<'a> {
 
     /// Appends the JSON text to `out`.
     pub fn write(&self, out: &mut String) {
-        if let Some(text) = &self.unchanged {
-            out.push_str(text);
+        if self.is_unchanged {
+            out.push_str(&self.source);
             return;
         }
-        let size: usize = self
-            .members
-            .iter()
-            .map(|member| member.key.len() + member.value.as_text().len() + 2)
-            .sum();
-        // Exactly: what is written is often kept, and growing by doubling would keep as much again.
-        out.reserve_exact(size + 2);
+        if out.is_empty() {
+            let size = |member: &Member<'_>| member.key.len() + member.value.as_text().len() + 2;
+            // Exactly: what is written is often kept, and growing by doubling would keep as much again.
+            out.reserve_exact(self.members.iter().map(size).sum::<usize>() + 2);
+        }
         out.push('{');
-        for (index, member) in self.members.iter().enumerate() {
-            if index > 0 {
+        let mut members = self.members.iter().peekable();
+        while let Some(member) = members.next() {
+            match member.from {
+                Some(first) => {
+                    let mut last = first;
+                    let follows = |next: &&Member<'_>, last: From| {
+                        next.from.filter(|from| from.order == last.order + 1)
+                    };
+                    while let Some(next) = members.peek().and_then(|next| follows(next, last)) {
+                        last = next;
+                        members.next();
+                    }
+                    out.push_str(self.source.get(first.start..last.end).unwrap_or_default());
+                }
+                None => {
+                    out.push_str(&member.key);
+                    out.push(':');
+                    out.push_str(member.value.as_text());
+                }
+            }
+            if members.peek().is_some() {
+                out.push(',');
+            }
+        }
+        out.push('}');
+    }
+
+    /// Appends the object without the members that have one of `keys`.
+    pub fn write_without(&self, keys: &[&str], out: &mut String) {
+        out.push('{');
+        let mut is_first = true;
+        for member in self.members.iter().filter(|member| !keys.iter().any(|key| member.is(key))) {
+            if !std::mem::take(&mut is_first) {
                 out.push(',');
             }
             out.push_str(&member.key);
@@ -179,7 +238,7 @@ impl<'a> Object<'a> {
     /// fill in later.
     pub fn write_with(&self, key: &str, text: &str, out: &mut String) {
         let mut marked = self.clone();
-        marked.set(key, Text(Cow::Owned(text.to_owned())));
+        marked.set(key, Text::owned(text.to_owned()));
         marked.write(out);
     }
 
@@ -187,14 +246,15 @@ impl<'a> Object<'a> {
     pub fn to_text(&self) -> Text<'static> {
         let mut out = String::new();
         self.write(&mut out);
-        Text(Cow::Owned(out))
+        Text::owned(out)
     }
 
     /// The same object, owning its text.
     pub fn into_owned(self) -> Object<'static> {
         Object {
             members: self.members.into_iter().map(Member::into_owned).collect(),
-            unchanged: self.unchanged.map(|text| Cow::Owned(text.into_owned())),
+            source: Cow::Owned(self.source.into_owned()),
+            is_unchanged: self.is_unchanged,
         }
     }
 
@@ -202,6 +262,26 @@ impl<'a> Object<'a> {
     pub fn says_the_same_as(&self, other: &Object<'_>) -> bool {
         self.to_text().means(&other.to_text())
     }
+}
+
+/// The members of an object whose text is searched for them.
+fn search(text: &str) -> Option<Vec<Member<'_>>> {
+    let bytes = text.as_bytes();
+    let mut members = Vec::with_capacity(16);
+    let mut at = skip_space(bytes, 1);
+    while bytes.get(at) == Some(&b'"') {
+        let key = at..skip_string(bytes, at);
+        let start = skip_space(bytes, skip_space(bytes, key.end) + 1);
+        let end = skip_value(bytes, start);
+        let value = Text::trusted(text.get(start..end)?);
+        members.push(Member::new(text, members.len(), key, value, end)?);
+        at = skip_space(bytes, end);
+        if bytes.get(at) != Some(&b',') {
+            break;
+        }
+        at = skip_space(bytes, at + 1);
+    }
+    Some(members)
 }
 
 #[cfg(test)]
@@ -221,7 +301,7 @@ mod tests {
         value.set("new", Text::boolean(true));
         assert_eq!(
             value.to_text().as_text(),
-            r#"{"n":12.50,"big":18446744073709551616,"\u0061":1e3,"x":{ "y" : [ ] },"x":null,"new":true}"#
+            r#"{"n":12.50, "big":18446744073709551616, "\u0061":1e3, "x":{ "y" : [ ] }, "x":null,"new":true}"#
         );
     }
 

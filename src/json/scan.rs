@@ -25,12 +25,42 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
 /// The index just past the string whose opening quote is at `at`.
 pub(super) fn skip_string(text: &[u8], at: usize) -> usize {
     let mut at = at + 1;
-    while let Some(rest) = text.get(at..) {
-        match memchr::memchr2(b'"', b'\\', rest) {
-            Some(found) if rest.get(found) == Some(&b'"') => return at + found + 1,
-            Some(found) => at += found + 2,
-            None => break,
+    loop {
+        at = special_in_string(text, at);
+        match text.get(at) {
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return text.len(),
         }
+    }
+}
+
+/// The index of the first byte at or after `at` that is a quote, a backslash or a control
+/// character; the end of the text if there is none.
+///
+/// Eight bytes at a time: most strings are keys and ids, too short for the set-up of a wider search.
+pub(super) fn special_in_string(text: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 0x80;
+    // The high bit of each byte that is zero, and perhaps of some after the first such byte.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*bytes);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = controls
+            | zeros(word ^ (ONES * u64::from(b'"')))
+            | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(byte) = text.get(at) {
+        if matches!(byte, b'"' | b'\\' | 0..0x20) {
+            return at;
+        }
+        at += 1;
     }
     text.len()
 }
@@ -100,6 +130,48 @@ pub(super) fn deeper_than(text: &str, limit: usize) -> bool {
     false
 }
 
+/// A text as a JSON string.
+pub(super) fn quote(text: &str) -> String {
+    if special_in_string(text.as_bytes(), 0) < text.len() {
+        return serde_json::Value::from(text).to_string();
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    quoted.push_str(text);
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a text is the JSON string `value`, however it is escaped.
+#[inline]
+pub(super) fn is_string(text: &str, value: &str) -> bool {
+    let (text, value) = (text.as_bytes(), value.as_bytes());
+    // Most keys are told apart by their first letter; an escape may stand for any.
+    match (text.get(1), value.first()) {
+        (Some(b'\\'), _) => {}
+        (Some(own), Some(other)) if own != other => return false,
+        _ => {}
+    }
+    is_string_after_all(text, value)
+}
+
+fn is_string_after_all(text: &[u8], value: &[u8]) -> bool {
+    let Some(inner) = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) else {
+        return false;
+    };
+    if !value.contains(&b'\\') {
+        let differs = inner.iter().zip(value).position(|(own, other)| own != other);
+        match differs {
+            // What is the same so far has no escapes, so it means the same.
+            Some(at) if inner.get(at) != Some(&b'\\') => return false,
+            None => return inner.len() == value.len(),
+            Some(_) => {}
+        }
+    }
+    let text = std::str::from_utf8(text).ok();
+    text.and_then(unquote).is_some_and(|unquoted| unquoted.as_bytes() == value)
+}
+
 /// The value of a quoted string; none if the text is something else.
 pub(super) fn unquote(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
@@ -107,4 +179,40 @@ pub(super) fn unquote(text: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str(text).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn quoting_and_comparing_agree_with_serde_json(
+            one in r#"(a|b|"|\\|\n|é|schedule){0,5}"#,
+            other in r#"(a|b|"|\\|\n|é|schedule){0,5}"#,
+            escape_all in any::<bool>(),
+        ) {
+            let quoted = quote(&one);
+            prop_assert_eq!(&quoted, &serde_json::to_string(&one).unwrap());
+            let text = match escape_all {
+                false => quoted,
+                true => {
+                    let units = one.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+                    format!("\"{}\"", units.collect::<String>())
+                }
+            };
+            prop_assert!(is_string(&text, &one));
+            prop_assert_eq!(is_string(&text, &other), one == other, "{}", text);
+        }
+
+        #[test]
+        fn specials_are_found_wherever_they_stand(text in r#"[a-z"\\é\n\x1f ]{0,40}"#, from in 0_usize..40) {
+            let bytes = text.as_bytes();
+            let expected = bytes.iter().enumerate().skip(from).find(|(_, byte)| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let expected = expected.map_or(bytes.len(), |(at, _)| at);
+            prop_assert_eq!(special_in_string(bytes, from), expected);
+        }
+    }
 }

@@ -19,6 +19,7 @@ use crate::failure::{Failure, Key};
 use crate::message::Content;
 use crate::server::{InFlight, Pass};
 use crate::telemetry::Account;
+use crate::upstream::AnswerBody;
 
 /// Any error, as body types of several origins have in common.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,7 +36,7 @@ pub struct Body {
 }
 
 enum Source {
-    Streamed(Incoming, Patience),
+    Streamed(AnswerBody, Patience),
     Pieces(VecDeque<Bytes>),
 }
 
@@ -46,7 +47,7 @@ impl Body {
     }
 
     /// Upstream's body; ends with an error when no next part comes within `patience`.
-    pub fn streamed(incoming: Incoming, patience: Duration) -> Self {
+    pub fn streamed(incoming: AnswerBody, patience: Duration) -> Self {
         let patience = Patience { limit: patience, waiting: None };
         Self::of(Source::Streamed(incoming, patience))
     }

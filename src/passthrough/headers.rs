@@ -1,8 +1,9 @@
 //! What happens to headers on the way through: end-to-end ones stay, hop-by-hop ones go, and the
 //! shim says that it was there.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use bytes::BytesMut;
 use http::header::{
     ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
@@ -143,9 +144,7 @@ fn forwarded(headers: &mut HeaderMap, arrival: &Arrival, trusted: &[Network]) {
             headers.remove(name);
         }
     }
-    if let Some(address) = peer.map(|peer| peer.address.ip().to_canonical().to_string())
-        && let Ok(address) = HeaderValue::try_from(address)
-    {
+    if let Some(address) = peer.and_then(|peer| address_value(peer.address.ip().to_canonical())) {
         // A further line of the same name continues the list of earlier ones (RFC 9110 §5.3).
         headers.append(FORWARDED_FOR, address);
     }
@@ -158,6 +157,24 @@ fn forwarded(headers: &mut HeaderMap, arrival: &Arrival, trusted: &[Network]) {
     if let Some(host) = host {
         headers.entry(FORWARDED_HOST).or_insert_with(|| host.clone());
     }
+}
+
+/// An address as it is written.
+fn address_value(address: IpAddr) -> Option<HeaderValue> {
+    let IpAddr::V4(address) = address else {
+        return HeaderValue::try_from(address.to_string()).ok();
+    };
+    // By hand: it is written for every request, and the machinery of `to_string` shows.
+    let mut text = BytesMut::with_capacity(15);
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.extend_from_slice(b".");
+        }
+        let digits = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
+        let skipped = if octet >= 100 { 0 } else { 1 + usize::from(octet < 10) };
+        text.extend_from_slice(digits.get(skipped..).unwrap_or_default());
+    }
+    HeaderValue::from_maybe_shared(text.freeze()).ok()
 }
 
 /// HTTP/2 clients may send each cookie in a line of its own, HTTP/1.1 servers read only one
@@ -194,6 +211,14 @@ mod tests {
     fn arrival(address: &str, version: Version) -> Arrival {
         let peer = Peer { address: address.parse().unwrap(), tls: false };
         Arrival { peer: Some(peer), version, host: Some(HeaderValue::from_static("shim:8080")) }
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_are() {
+        for text in ["0.0.0.0", "1.20.255.100", "10.9.99.109", "::1", "2001:db8::ff"] {
+            let address = text.parse::<IpAddr>().unwrap();
+            assert_eq!(address_value(address).unwrap(), text);
+        }
     }
 
     #[test]

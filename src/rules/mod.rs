@@ -328,13 +328,16 @@ impl Rules {
         // A client that adds a slash means the same operation.
         let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
         let mut candidates = Candidates::default();
-        for rule in self.rules.iter().filter(|rule| rule.method == *method && !rule.is_except(path))
-        {
+        let segments = path.bytes().filter(|byte| *byte == b'/').count();
+        let may_be = |rule: &&Arc<Rule>| rule.method == *method && rule.path.depth() == segments;
+        for rule in self.rules.iter().filter(may_be) {
             if let Some((first, _)) = candidates.rules.first() {
-                if first.path == rule.path {
+                if first.path == rule.path && !rule.is_except(path) {
                     candidates.rules.push((rule.clone(), candidates.bindings.clone()));
                 }
-            } else if let Some(bindings) = rule.path.bind(path) {
+            } else if let Some(bindings) = rule.path.bind(path)
+                && !rule.is_except(path)
+            {
                 candidates.bindings.clone_from(&bindings);
                 candidates.rules.push((rule.clone(), bindings));
             }

@@ -74,6 +74,22 @@ impl Path {
         found
     }
 
+    /// The first value that the path selects in an object that is split already.
+    pub fn first_of(&self, object: &Object<'_>) -> Option<Text<'static>> {
+        let mut names = self.plain.iter().map(|step| match step {
+            Step::Name(name) => Some(name),
+            Step::Index(_) | Step::Every => None,
+        });
+        if self.rest.is_some() || names.clone().any(|name| name.is_none()) {
+            return self.first(&object.to_text()).map(Text::into_owned);
+        }
+        let mut value = object.get(names.next()??)?.borrowed();
+        for name in names {
+            value = value.into_object()?.get(name?)?.clone();
+        }
+        Some(value.into_owned())
+    }
+
     /// [`Path::edit`] on an object that is split already.
     ///
     /// # Errors

@@ -55,19 +55,34 @@ impl Template {
 
     /// The variables of a path that this template matches; none if it does not.
     pub fn bind(&self, path: &str) -> Option<Bindings> {
-        let mut bindings = Bindings::new();
-        let mut parts = path.strip_prefix('/')?.split('/');
-        for segment in &self.segments {
-            let part = parts.next()?;
-            match segment {
-                Segment::Literal(literal) if literal == part => {}
-                Segment::Literal(literal) if part.contains('%') && decoded(part) == *literal => {}
-                Segment::Literal(_) => return None,
-                Segment::Variable(_) if part.is_empty() => return None,
-                Segment::Variable(name) => bindings.push((name.clone(), part.to_owned())),
-            }
+        if !self.matches(path) {
+            return None;
         }
-        parts.next().is_none().then_some(bindings)
+        let parts = path.strip_prefix('/')?.split('/');
+        let bound = self.segments.iter().zip(parts).filter_map(|(segment, part)| match segment {
+            Segment::Literal(_) => None,
+            Segment::Variable(name) => Some((name.clone(), part.to_owned())),
+        });
+        Some(bound.collect())
+    }
+
+    /// How many segments a path has that matches.
+    pub fn depth(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether a path matches. Most templates do not, and nothing is allocated to find out.
+    fn matches(&self, path: &str) -> bool {
+        let Some(path) = path.strip_prefix('/') else { return false };
+        let mut parts = path.split('/');
+        let all = self.segments.iter().all(|segment| match (segment, parts.next()) {
+            (_, None) => false,
+            (Segment::Literal(literal), Some(part)) => {
+                literal == part || (part.contains('%') && decoded(part) == *literal)
+            }
+            (Segment::Variable(_), Some(part)) => !part.is_empty(),
+        });
+        all && parts.next().is_none()
     }
 
     /// How particular this is where several match: literals count before variables, from the left.

@@ -39,7 +39,7 @@ const LARGEST_HEAD: usize = 512 << 10;
 
 /// A client's connection that was just accepted.
 pub(super) struct Client {
-    pub(super) stream: TcpStream,
+    pub(super) stream: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     /// As they were when the client connected; they stay for the whole connection.
     pub(super) settings: Arc<Settings>,
@@ -57,6 +57,13 @@ impl Client {
         told: watch::Receiver<()>,
     ) {
         let Self { stream, peer: address, settings, tls } = self;
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::error!(%error, "a connection cannot be waited for");
+                return;
+            }
+        };
         // Small answers must not wait for the client's acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
         let signs = Arc::new(Signs::default());

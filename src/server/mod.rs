@@ -8,6 +8,7 @@ mod shed;
 mod signals;
 mod tls;
 mod watched;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use tls::TlsError;
 
 use self::connection::Client;
 use self::shed::Shedder;
+use self::workers::Workers;
 use crate::admin::{self, Status};
 use crate::failure::Failure;
 use crate::passthrough::{Body, respond};
@@ -122,6 +124,13 @@ pub async fn serve<H: Handler>(
     let stack = layers::stack(handler, &live, &metrics, last_call.clone());
     let stack = Arc::new(stack);
     let (going_away, told) = watch::channel(());
+    let workers = match Workers::start(live.now().threads) {
+        Ok(workers) => workers,
+        Err(error) => {
+            tracing::error!(%error, "no thread can be started");
+            return Ending::Interrupted;
+        }
+    };
     let mut connections = JoinSet::new();
     let shedder = Shedder::default();
     loop {
@@ -131,10 +140,13 @@ pub async fn serve<H: Handler>(
                     shedder.shed(stream, &metrics, live.tls().is_none());
                 }
                 Ok((stream, peer)) => {
+                    // The thread that serves it waits for it with means of its own.
+                    let Ok(stream) = stream.into_std() else { continue };
                     let (settings, tls) = (live.settings(), live.tls());
                     let client = Client { stream, peer, settings, tls };
                     let metrics = metrics.clone();
-                    connections.spawn(client.serve(stack.clone(), metrics, told.clone()));
+                    let serving = client.serve(stack.clone(), metrics, told.clone());
+                    workers.spawn(&mut connections, serving);
                 }
                 Err(error) => refused(&error).await,
             },

@@ -36,6 +36,8 @@ table::settings! {
     listen: SocketAddr = "127.0.0.1:8080", "ADDRESS:PORT", values::address;
     /// Address of the admin listener: `/healthz`, `/readyz` and `/metrics`. Port 0 picks a free port.
     admin: SocketAddr = "127.0.0.1:8081", "ADDRESS:PORT", values::address;
+    /// Threads that serve clients: `auto` is one for each core that the process may use.
+    threads: usize = "auto", "COUNT", values::threads;
     /// PEM file of the certificate, and those that lead to its authority, by which clients are served over TLS. Goes with `tls_key`.
     tls_cert: Option<PathBuf> = "", "FILE", values::certificates;
     /// PEM file of the private key of `tls_cert`.
@@ -110,7 +112,7 @@ table::settings! {
     log_format: LogFormat = "human", "FORMAT", values::log_format;
     /// Whether `/readyz` also asks whether upstream answers, at most every 5 seconds.
     ready_upstream: bool = "false", "BOOLEAN", values::boolean;
-    /// Origin of an OpenTelemetry collector that gets a span for each request, by OTLP over HTTP at `/v1/traces`; needs a program built with the feature `otlp`.
+    /// Origin of an OpenTelemetry collector that gets a span for each request, by OTLP over HTTP at `/v1/traces`.
     otlp_endpoint: Option<Origin> = "", "ORIGIN", origin::parse_optional;
     /// How long requests that are under way may still take after SIGTERM or SIGINT.
     drain: Duration = "25s", "DURATION", values::duration_or_none;
@@ -154,12 +156,20 @@ impl Settings {
     /// Takes back changes of what cannot change while the process runs: sockets are bound, and the
     /// log is begun. Gives the names of what was changed, and is not now.
     pub fn keep_fixed(&mut self, before: &Self) -> Vec<&'static str> {
-        const FIXED: [&str; 6] =
-            ["listen", "admin", "log_level", "log_format", "fingerprint_salt", "otlp_endpoint"];
+        const FIXED: [&str; 7] = [
+            "listen",
+            "admin",
+            "threads",
+            "log_level",
+            "log_format",
+            "fingerprint_salt",
+            "otlp_endpoint",
+        ];
         let mut kept = self.differences(before);
         kept.retain(|name| FIXED.contains(name));
         self.listen = before.listen;
         self.admin = before.admin;
+        self.threads = before.threads;
         self.log_level = before.log_level;
         self.log_format = before.log_format;
         self.otlp_endpoint.clone_from(&before.otlp_endpoint);
@@ -173,13 +183,6 @@ impl Settings {
             let found = given.iter().find(|value| value.name == name);
             found.map_or(Source::Default, |value| value.source.clone())
         };
-        if self.otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
-            let message = "this program was built without export of spans";
-            mistakes.push(
-                Mistake::new(source_of("otlp_endpoint"), message)
-                    .hint("build it with --features otlp, or leave `otlp_endpoint` out"),
-            );
-        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             let (there, missing) = match self.tls_cert.is_some() {
                 true => ("tls_cert", "tls_key"),

@@ -168,6 +168,18 @@ pub(super) fn count<T: TryFrom<u32>>(text: &str) -> Result<T, Problem> {
     })
 }
 
+/// A number of threads, or `auto` for as many as there are cores to run them.
+pub(super) fn threads(text: &str) -> Result<usize, Problem> {
+    if text == "auto" {
+        return Ok(std::thread::available_parallelism().map_or(1, usize::from));
+    }
+    let number = text.parse().ok().filter(|number| (1..=256).contains(number));
+    number.ok_or_else(|| {
+        let hint = "write a whole number from 1 to 256, or auto";
+        Problem::new(format!("`{text}` is no number of threads"), hint)
+    })
+}
+
 /// A number of bytes from 1 to 1 TiB, such as `16MiB`.
 pub(super) fn size(text: &str) -> Result<usize, Problem> {
     const UNITS: &[(&str, u64)] = &[

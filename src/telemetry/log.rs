@@ -8,6 +8,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::format::Format;
+use super::lines::Lines;
 use super::otlp::{self, Export};
 use crate::settings::{LogFormat, Settings};
 
@@ -15,8 +17,21 @@ use crate::settings::{LogFormat, Settings};
 pub const ALWAYS: &str = "polytomic_shim::start";
 
 /// What layers stand on.
-#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "only the export names it"))]
 pub(super) type Filtered = Layered<Targets, Registry>;
+
+/// What has begun with the log, and has to end before the process does.
+pub struct Log {
+    lines: Lines,
+    export: Export,
+}
+
+impl Log {
+    /// Writes the lines, and sends the spans, that still wait.
+    pub async fn finish(self) {
+        self.export.finish().await;
+        self.lines.flush();
+    }
+}
 
 /// Starts logging, and exporting spans where that is configured. Standard output stays free for
 /// what commands print. Called within a runtime.
@@ -25,8 +40,8 @@ pub(super) type Filtered = Layered<Targets, Registry>;
 /// no level may make a credential readable.
 ///
 /// # Errors
-/// The export cannot be set up.
-pub fn start(settings: &Settings) -> Result<Export, String> {
+/// The export cannot be set up, or the system refuses a thread.
+pub fn start(settings: &Settings) -> Result<Log, String> {
     let level = settings.log_level;
     let libraries = LevelFilter::from_level(level).min(LevelFilter::WARN);
     let filter = Targets::new()
@@ -34,18 +49,11 @@ pub fn start(settings: &Settings) -> Result<Export, String> {
         .with_target(ALWAYS, level.max(Level::INFO))
         .with_default(libraries);
     let (spans, export) = otlp::layer(settings)?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter).with(spans);
+    let lines = Lines::start(std::io::stderr()).map_err(|error| error.to_string())?;
+    let format = settings.log_format;
+    let colours = format == LogFormat::Human && std::io::stderr().is_terminal();
+    let layer = Format { lines: lines.clone(), format, colours };
     // A second start, as tests may cause, leaves the first one in place.
-    let _ = match settings.log_format {
-        LogFormat::Human => {
-            // Colour codes would stand inside `field=value`, where programs look for fields.
-            let colours = std::io::stderr().is_terminal();
-            registry.with(layer.with_ansi(colours)).try_init()
-        }
-        LogFormat::Json => registry
-            .with(layer.json().flatten_event(true).with_current_span(true).with_span_list(false))
-            .try_init(),
-    };
-    Ok(export)
+    let _ = tracing_subscriber::registry().with(filter).with(spans).with(layer).try_init();
+    Ok(Log { lines, export })
 }

@@ -39,11 +39,14 @@ pub enum Limit {
     Translations,
     /// Too many upstream calls wait for their turn (`max_waiting`).
     Waiting,
+    /// Too many of one caller do (`caller_max_waiting`).
+    CallerWaiting,
 }
 
 impl Limit {
     /// Every limit, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Connections, Self::Translations, Self::Waiting];
+    pub const ALL: [Self; 4] =
+        [Self::Connections, Self::Translations, Self::Waiting, Self::CallerWaiting];
 
     /// The value of the label.
     pub const fn text(self) -> &'static str {
@@ -51,6 +54,7 @@ impl Limit {
             Self::Connections => "connections",
             Self::Translations => "translations",
             Self::Waiting => "waiting",
+            Self::CallerWaiting => "caller_waiting",
         }
     }
 }

@@ -7,12 +7,11 @@ use http::header::{
     IF_NONE_MATCH, IF_RANGE, RANGE, TRAILER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use hyper::body::Incoming;
 
 use super::client::UpstreamClient;
 use super::encoding::decode_body;
 use super::fault::{self, SendError};
-use super::{Envelope, Upstream};
+use super::{AnswerBody, Envelope, Upstream};
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
 use crate::passthrough::{ReadError, RequestBody, incoming_headers, read_whole};
@@ -42,12 +41,10 @@ impl Upstream for UpstreamClient {
         request: UpstreamRequest,
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
-        let headers = headers(&request, envelope)?;
-        let head = tokio::time::timeout_at(envelope.deadline, send(self, request, headers));
-        let response = head.await.unwrap_or_else(|_| Err(fault::no_head()))?;
+        let response = send(self, request, envelope).await?;
         let status = response.status();
         let answer = tokio::time::timeout_at(envelope.deadline, read(self, response));
-        let answer = answer.await.unwrap_or_else(|_| Err(fault::no_head()));
+        let answer = answer.await.unwrap_or_else(|_| Err(fault::past_deadline()));
         answer.map_err(|failure| failure.after_head(status))
     }
 }
@@ -56,20 +53,20 @@ impl Upstream for UpstreamClient {
 async fn send(
     client: &UpstreamClient,
     request: UpstreamRequest,
-    headers: HeaderMap,
-) -> Result<Response<Incoming>, Failure> {
-    let attempt = || {
-        let mut outgoing =
-            Request::new(RequestBody::whole(request.body.clone().unwrap_or_default()));
+    envelope: &Envelope,
+) -> Result<Response<AnswerBody>, Failure> {
+    let outgoing = || -> Result<Request<RequestBody>, Failure> {
+        let body = RequestBody::whole(request.body.clone().unwrap_or_default());
+        let mut outgoing = Request::new(body);
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = request.target.clone().into();
-        *outgoing.headers_mut() = headers.clone();
-        client.send(outgoing)
+        *outgoing.headers_mut() = headers(&request, envelope)?;
+        Ok(outgoing)
     };
-    let response = match attempt().await {
+    let response = match client.send(outgoing()?, Some(envelope.deadline)).await {
         Err(SendError::NotSent(_)) => {
             tokio::time::sleep(BEFORE_SECOND_TRY).await;
-            attempt().await
+            client.send(outgoing()?, Some(envelope.deadline)).await
         }
         other => other,
     };
@@ -79,7 +76,7 @@ async fn send(
 /// Reads the answer whole and undoes its encoding.
 async fn read(
     client: &UpstreamClient,
-    response: Response<Incoming>,
+    response: Response<AnswerBody>,
 ) -> Result<UpstreamResponse, Failure> {
     let (parts, body) = response.into_parts();
     let limit = client.max_body();

@@ -3,43 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
-use super::connector::{self, Connector, Roots};
+use super::connector::{self, Roots};
 use super::fault::{self, SendError};
+use super::pool::{AnswerBody, Pool};
 use crate::failure::Failure;
 use crate::passthrough::{Progress, RequestBody};
 use crate::secret;
-use crate::settings::{Network, Origin, Settings};
+use crate::settings::{Network, Settings};
 use crate::telemetry;
-
-/// Idle connections are closed before common servers and balancers close them (60 s and more): a
-/// request that meets a closing connection fails without anybody knowing whether it arrived.
-const IDLE: Duration = Duration::from_secs(30);
-
-/// How often an HTTP/2 connection with requests under way is asked for a sign of life, and how long
-/// it may take to give one: one that is silently dead must not swallow request after request.
-const PING: Duration = Duration::from_secs(15);
-const PONG: Duration = Duration::from_secs(10);
-
-/// Bytes that upstream may send ahead on one HTTP/2 stream, and on all streams of a connection:
-/// dozens of slow clients may stall before one of them holds up the others.
-const STREAM_WINDOW: u32 = 512 << 10;
-const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// The way to upstream; clones share its connections.
 #[derive(Clone)]
 pub struct UpstreamClient(Arc<Shared>);
 
 struct Shared {
-    client: Client<Connector, RequestBody>,
-    origin: Origin,
+    pool: Pool,
     roots: Roots,
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
@@ -69,21 +51,8 @@ impl UpstreamClient {
     /// Sets up TLS and an empty pool; connects to nothing.
     pub fn new(settings: &Settings) -> Result<Self, StartError> {
         let (connector, roots) = connector::connector(settings)?;
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_max_header_list_size(64 << 10)
-            .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(PONG)
-            // Sends a request anew only if hyper hands it back unsent.
-            .retry_canceled_requests(true)
-            .build(connector);
         Ok(Self(Arc::new(Shared {
-            client,
-            origin: settings.upstream.clone(),
+            pool: Pool::new(connector, settings.upstream.clone()),
             roots,
             trusted_proxies: settings.trusted_proxies.clone(),
             request_timeout: settings.request_timeout,
@@ -102,24 +71,30 @@ impl UpstreamClient {
     pub async fn stream(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Failure> {
-        self.send(request).await.map_err(SendError::into_failure)
+    ) -> Result<Response<AnswerBody>, Failure> {
+        self.send(request, None).await.map_err(SendError::into_failure)
     }
 
-    /// Like [`Self::stream`], and tells whether a failed request has left.
+    /// Like [`Self::stream`], no longer than to a deadline; and tells whether a failed request has
+    /// left.
     pub(super) async fn send(
         &self,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, SendError> {
+        deadline: Option<Instant>,
+    ) -> Result<Response<AnswerBody>, SendError> {
         let target = request.uri().path_and_query().cloned();
-        *request.uri_mut() = self.0.origin.uri(target.unwrap_or(PathAndQuery::from_static("/")));
-        request.headers_mut().remove(HOST);
+        let target = target.unwrap_or(PathAndQuery::from_static("/"));
         telemetry::pass_on_trace(request.headers_mut());
         let progress = request.body().progress();
         let started = Instant::now();
-        let mut response = std::pin::pin!(self.0.client.request(request));
+        let mut response = std::pin::pin!(self.0.pool.send(target, request));
         let mut response = loop {
-            let (until, failure) = self.patience(started, progress.as_deref());
+            let (until, failure) = match (self.patience(started, progress.as_deref()), deadline) {
+                ((until, _), Some(deadline)) if deadline < until => {
+                    (deadline, fault::past_deadline as _)
+                }
+                (patience, _) => patience,
+            };
             if until <= Instant::now() {
                 return Err(SendError::PerhapsSent(failure()));
             }

@@ -2,8 +2,7 @@
 
 use std::error::Error;
 
-use hyper_util::client::legacy;
-
+use super::pool::PoolError;
 use crate::failure::{Failure, Key};
 use crate::passthrough::broken;
 
@@ -26,23 +25,26 @@ impl SendError {
     }
 }
 
-/// Tells apart what the client library reports.
-pub(super) fn classify(error: legacy::Error) -> SendError {
+/// Tells apart what the pool reports.
+pub(super) fn classify(error: PoolError) -> SendError {
+    let error = match error {
+        PoolError::Connect(error) => {
+            let message = "Upstream cannot be reached. The request was not sent; try again later.";
+            let failure = Failure::new(Key::UpstreamUnreachable, message);
+            return SendError::NotSent(failure.detail(chain(&*error)));
+        }
+        PoolError::Send(error) => error,
+    };
     let detail = chain(&error);
-    if error.is_connect() {
-        let message = "Upstream cannot be reached. The request was not sent; try again later.";
-        return SendError::NotSent(Failure::new(Key::UpstreamUnreachable, message).detail(detail));
-    }
-    let failure = match source::<hyper::Error>(&error) {
+    SendError::PerhapsSent(match () {
         // The only body that can fail is a client's, streamed.
-        Some(error) if error.is_user() => broken(&detail),
-        Some(error) if error.is_parse() => {
+        () if error.is_user() => broken(&detail),
+        () if error.is_parse() => {
             let message = format!("Upstream answered something that is not HTTP. {ADVICE}");
             Failure::new(Key::UpstreamInvalid, message).detail(detail)
         }
-        _ => cut("Upstream closed the connection without an answer.").detail(detail),
-    };
-    SendError::PerhapsSent(failure)
+        () => cut("Upstream closed the connection without an answer.").detail(detail),
+    })
 }
 
 /// Upstream closed a connection too early.
@@ -52,6 +54,14 @@ pub(super) fn cut(what: &str) -> Failure {
 
 pub(super) fn no_head() -> Failure {
     Failure::new(Key::UpstreamTimeout, format!("Upstream did not answer in time. {ADVICE}"))
+}
+
+/// The deadline of the whole request is over.
+pub(crate) fn past_deadline() -> Failure {
+    let message = format!(
+        "The request took longer than its deadline (`deadline`), all upstream calls included. Ask for less, or try again later. {ADVICE}"
+    );
+    Failure::new(Key::DeadlineExceeded, message)
 }
 
 pub(super) fn slow_upload() -> Failure {
@@ -76,15 +86,4 @@ fn chain(error: &dyn Error) -> String {
         source = error.source();
     }
     text
-}
-
-fn source<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        source = error.source();
-    }
-    None
 }

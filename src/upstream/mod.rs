@@ -9,6 +9,7 @@ mod client;
 mod connector;
 mod encoding;
 mod fault;
+mod pool;
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 pub use client::{StartError, UpstreamClient};
 pub use connector::Roots;
 pub use encoding::{DecodeError, decode_body};
+pub(crate) use fault::past_deadline;
+pub use pool::AnswerBody;
 
 use crate::failure::Failure;
 use crate::message::{UpstreamRequest, UpstreamResponse};
@@ -38,7 +41,7 @@ pub trait Upstream: Send + Sync + 'static {
     ///
     /// The request's `idempotency_key` becomes `Idempotency-Key` where the envelope has none.
     /// `Content-Type` is `application/json` with a body; without one, there is neither that nor
-    /// `Content-Length`. Dropping the future ends the call.
+    /// `Content-Length`. Past the envelope's deadline the call fails; dropping the future ends it.
     fn call(
         &self,
         request: UpstreamRequest,

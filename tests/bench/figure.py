@@ -1,45 +1,49 @@
-"""One measured figure beside its limit, and the table of them."""
+"""One measured figure beside its goal, and the table of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PASS, FAIL = "pass", "FAIL"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured. `asserted` figures fail the run when they are over their limit; times never do."""
+    """What was measured, and the most that it may be. One without a limit is there to be compared."""
 
     name: str
     value: float
     unit: str
-    limit: float
-    asserted: bool
+    limit: float | None = None
     note: str = ""
 
     @property
-    def is_over(self) -> bool:
-        return self.value > self.limit
-
-    @property
-    def breaks(self) -> bool:
-        return self.asserted and self.is_over
+    def fails(self) -> bool:
+        return self.limit is not None and self.value > self.limit
 
     @property
     def verdict(self) -> str:
-        if not self.is_over:
-            return "within"
-        return "BROKEN" if self.asserted else "over"
+        if self.limit is None:
+            return ""
+        return FAIL if self.fails else PASS
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "reached": None if self.limit is None else not self.fails}
 
 
-def table(figures: list[Figure]) -> str:
+def figure_table(figures: list[Figure]) -> str:
     """The figures as aligned columns under a heading."""
-    rows = [("measure", "value", "limit", "", "note")]
+    lines = [["measure", "value", "goal", "", "note"]]
     for figure in figures:
-        value, limit = f"{figure.value:.2f} {figure.unit}", f"{figure.limit:g} {figure.unit}"
-        rows.append((figure.name, value, limit, figure.verdict, figure.note))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = []
-    for name, value, limit, verdict, note in rows:
-        aligned = f"{name:<{widths[0]}}  {value:>{widths[1]}}  {limit:>{widths[2]}}  {verdict:<{widths[3]}}  {note}"
-        lines.append(aligned.rstrip())
-    return "\n".join(lines)
+        limit = f"<= {figure.limit:g} {figure.unit}" if figure.limit is not None else ""
+        lines.append([figure.name, f"{figure.value:.2f} {figure.unit}", limit, figure.verdict, figure.note])
+    return aligned(lines)
+
+
+def aligned(lines: list[list[str]]) -> str:
+    """Columns as wide as their widest cell, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

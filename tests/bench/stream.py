@@ -1,12 +1,12 @@
-"""Bodies of 1 GiB, by plain sockets: nothing here may be slower than what is measured."""
+"""Large bodies by plain sockets: nothing here may be slower than what is measured."""
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from types import TracebackType
 
-BODY = 1 << 30
 PART = bytes(256 << 10)
 TIMEOUT_SECONDS = 60
 
@@ -14,9 +14,11 @@ TIMEOUT_SECONDS = 60
 class StreamUpstream:
     """An upstream for one path of each kind: `/small`, `/down` (a large answer) and `/up` (a large request)."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.port: int = self.listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
@@ -25,7 +27,7 @@ class StreamUpstream:
                 connection, _ = self.listener.accept()
             except OSError:
                 return  # The listener was closed: the measure is over.
-            threading.Thread(target=answer_all, args=[connection], daemon=True).start()
+            threading.Thread(target=answer_all, args=[connection, self.size], daemon=True).start()
 
     def __enter__(self) -> StreamUpstream:
         return self
@@ -34,7 +36,7 @@ class StreamUpstream:
         self.listener.close()
 
 
-def answer_all(connection: socket.socket) -> None:
+def answer_all(connection: socket.socket, size: int) -> None:
     """Answers requests until the connection ends."""
     connection.settimeout(TIMEOUT_SECONDS)
     with connection:
@@ -44,28 +46,28 @@ def answer_all(connection: socket.socket) -> None:
             except OSError:
                 return
             if head.startswith(b"PUT /up "):
-                read_exactly(connection, BODY - len(rest))
+                read_exactly(connection, size - len(rest))
             if head.startswith(b"GET /down "):
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BODY)
-                write_body(connection)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+                write_body(connection, size)
             else:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
-def receive_body(address: str) -> None:
-    """Asks for a body of 1 GiB and reads it."""
+def receive_body(address: str, size: int) -> None:
+    """Asks for the body and reads it."""
     with connect(address) as connection:
         connection.sendall(b"GET /down HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
         head, rest = read_head(connection)
         check(head)
-        read_exactly(connection, BODY - len(rest))
+        read_exactly(connection, size - len(rest))
 
 
-def send_body(address: str) -> None:
-    """Sends a body of 1 GiB and waits for the answer."""
+def send_body(address: str, size: int) -> None:
+    """Sends a body of some bytes and waits for the answer."""
     with connect(address) as connection:
-        connection.sendall(b"PUT /up HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n" % BODY)
-        write_body(connection)
+        connection.sendall(b"PUT /up HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n" % size)
+        write_body(connection, size)
         head, _ = read_head(connection)
         check(head)
 
@@ -78,6 +80,13 @@ def connect(address: str) -> socket.socket:
 def check(head: bytes) -> None:
     if not head.startswith(b"HTTP/1.1 200 "):
         raise SystemExit(f"the answer is not 200: {head[:200]!r}")
+
+
+def content_length(head: bytes) -> int:
+    found = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    if not found:
+        raise SystemExit(f"the answer tells no length: {head[:500]!r}")
+    return int(found.group(1))
 
 
 def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
@@ -101,6 +110,6 @@ def read_exactly(connection: socket.socket, count: int) -> None:
         count -= read
 
 
-def write_body(connection: socket.socket) -> None:
-    for _ in range(BODY // len(PART)):
+def write_body(connection: socket.socket, size: int) -> None:
+    for _ in range(size // len(PART)):
         connection.sendall(PART)

@@ -129,7 +129,7 @@ pub struct Case<'a> {
     pub healthy: &'a Got,
 }
 
-const LATE: &str = Key::UpstreamTimeout.text();
+const LATE: &str = Key::DeadlineExceeded.text();
 
 /// Checks what the client got against what happened upstream.
 pub fn check(case: &Case<'_>, got: Option<&Got>, calls: &[Call]) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The splitter of JSON against `serde_json`.
 
-use polytomic_shim::json::{self, JsonError, Text};
+use polytomic_shim::json::{self, Document, JsonError, Text};
 use serde_json::value::RawValue;
 
 use crate::corpus;
@@ -42,6 +42,8 @@ fn json_splitter() {
         match (json::parse(input), oracle) {
             (Ok(text), Ok(oracle)) => {
                 same(&text, oracle);
+                // The same with the map of its values that bodies of lists are read by.
+                same(&Document::read(input).unwrap().text(), oracle);
                 format!("{} {}", text.kind(), input.len().ilog2())
             }
             (Err(JsonError::TooDeep), _) => "too deep".to_owned(),

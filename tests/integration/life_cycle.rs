@@ -85,6 +85,15 @@ async fn the_time_to_drain_is_bounded() {
 }
 
 #[tokio::test]
+async fn requests_that_are_cut_show_in_the_exit_status() {
+    let shim = Process::start(&upstream().await, &["--drain", "200ms"]);
+    let mut client = under_way(shim.address, "/never").await;
+    shim.signal("TERM");
+    assert_eq!(read_all(&mut client).await, "");
+    assert_eq!(shim.exit_code().await, Some(1));
+}
+
+#[tokio::test]
 async fn requests_without_an_answer_are_told_when_the_time_to_drain_is_over() {
     let (arrivals, mut arrived) = tokio::sync::mpsc::unbounded_channel();
     let (origin, _) = raw_upstream(move |mut stream: TcpStream| {
@@ -125,21 +134,37 @@ async fn http_2_connections_are_told_to_go_away() {
 }
 
 #[tokio::test]
-async fn the_health_check_command_tells_readiness() {
-    let run = |admin: String| {
+async fn the_health_check_command_tells_readiness_and_life_apart() {
+    let run = |admin: &str, more: &[&str]| {
         std::process::Command::new(env!("CARGO_BIN_EXE_polytomic-shim"))
-            .args(["healthcheck", "--admin", &admin])
+            .args(["healthcheck", "--admin", admin])
+            .args(more)
             .output()
             .unwrap()
     };
-    let shim = Process::start("http://127.0.0.1:1", &[]);
+    let shim = Process::start(&upstream().await, &[]);
     let admin = shim.admin.to_string();
-    assert_eq!(run(admin.clone()).status.code(), Some(0));
+    assert_eq!(run(&admin, &[]).status.code(), Some(0));
+    assert_eq!(run(&admin, &["--live"]).status.code(), Some(0));
+
+    let mut client = under_way(shim.address, "/never").await;
     shim.signal("TERM");
-    assert_eq!(shim.exit_code().await, Some(0));
-    let output = run(admin);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be asked"));
+    let mut ready = run(&admin, &[]);
+    while ready.status.success() {
+        ready = run(&admin, &[]);
+    }
+    assert_eq!(ready.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ready.stderr).contains("not ready"), "{ready:?}");
+    assert_eq!(run(&admin, &["--live"]).status.code(), Some(0), "what drains is alive");
+
+    shim.signal("TERM");
+    assert_eq!(read_all(&mut client).await, "");
+    assert_eq!(shim.exit_code().await, Some(1));
+    for more in [&[][..], &["--live"]] {
+        let output = run(&admin, more);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be asked"), "{output:?}");
+    }
 }
 
 #[tokio::test]

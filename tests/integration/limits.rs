@@ -194,10 +194,11 @@ async fn err_too_many_translations() {
 
 #[tokio::test]
 async fn err_too_many_calls_wait() {
-    for limit in ["total_concurrency", "caller_concurrency"] {
+    for (limit, waiting, key, label) in [
+        ("total_concurrency", "max_waiting", "overloaded", "waiting"),
+        ("caller_concurrency", "caller_max_waiting", "caller_overloaded", "caller_waiting"),
+    ] {
         let (origin, mut arrived, go) = held().await;
-        let waiting =
-            if limit == "total_concurrency" { "max_waiting" } else { "caller_max_waiting" };
         let shim = Shim::translating(&origin, &[(limit, "1"), (waiting, "2")]).await;
         let address = shim.address;
         let one =
@@ -208,13 +209,47 @@ async fn err_too_many_calls_wait() {
         // Whichever two come first wait; every further one is turned away at once.
         counted(shim.admin, &[("in_flight", 3.0)]).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        is_shed(&raw(address, &get("/api/bulk/syncs/1", "")).await, "shim.overloaded");
+        is_shed(&raw(address, &get("/api/bulk/syncs/1", "")).await, &format!("shim.{key}"));
         go.send(true).unwrap();
         for answer in answers {
             assert!(soon(answer).await.unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
         }
-        counted(shim.admin, &[("sheds_total{limit=\"waiting\"}", 1.0)]).await;
+        let shed = format!("sheds_total{{limit=\"{label}\"}}");
+        let errors = format!("errors_total{{key=\"shim.{key}\"}}");
+        counted(shim.admin, &[(&shed, 1.0), (&errors, 1.0)]).await;
     }
+}
+
+/// Each part comes soon enough, and all together too late.
+#[tokio::test]
+async fn err_a_request_that_takes_too_long_as_a_whole() {
+    let (origin, _) = raw_upstream(async |mut stream: TcpStream| {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n").await.unwrap();
+        while stream.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let shim = Shim::translating(&origin, &[("deadline", "400ms")]).await;
+    let text = raw(shim.address, &get("/api/bulk/syncs/1", "")).await;
+    assert!(text.starts_with("HTTP/1.1 504 "), "{text}");
+    assert!(text.contains("\"key\":\"shim.deadline_exceeded\""), "{text}");
+    let errors = "errors_total{key=\"shim.deadline_exceeded\"}";
+    counted(shim.admin, &[(errors, 1.0), ("in_flight", 0.0)]).await;
+}
+
+#[tokio::test]
+async fn err_a_list_with_too_many_pages() {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let upstream = demo::Upstream::start(loopback, Emulator::seeded()).await.unwrap();
+    let origin = format!("http://{}", upstream.address);
+    let shim = Shim::translating(&origin, &[("max_pages", "2")]).await;
+    let user = "Authorization: Bearer demo-a-user\r\n";
+    let text = raw(shim.address, &get("/api/syncs", user)).await;
+    assert!(text.starts_with("HTTP/1.1 502 "), "{text}");
+    assert!(text.contains("\"key\":\"shim.too_many_pages\""), "{text}");
+    counted(shim.admin, &[("errors_total{key=\"shim.too_many_pages\"}", 1.0)]).await;
 }
 
 #[tokio::test]

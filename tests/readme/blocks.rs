@@ -33,6 +33,7 @@ pub const NOT_RUN: &[(&str, &str)] = &[
     ("go", "takes a Go toolchain; the SDK's requests are covered by legacy-shaped ones elsewhere"),
     ("hcl", "takes Terraform and the vendor's provider, which come from a registry of their own"),
     ("ini", "takes systemd as the machine's first process"),
+    ("yaml", "takes a cluster; tests/run manifests checks it against schemas and the program"),
 ];
 
 /// All blocks in order. Panics on a fence that does not end, or whose words mean nothing.

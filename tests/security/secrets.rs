@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use crate::support::{Process, raw, raw_upstream};
+use crate::support::{Process, Upstream, answer, raw, raw_upstream};
 
 /// What nobody may see again.
 const SECRET: &str = "s3cr3t";
@@ -108,8 +108,10 @@ async fn no_credential_is_in_any_output_at_trace() {
     let cases = cases();
     assert!(cases.len() > 150, "{}", cases.len());
     for format in ["human", "json"] {
+        let mut collector = Upstream::start(|_| answer(200, &[], "")).await;
+        let spans = ["--otlp-endpoint", &collector.origin];
         let flags = ["--log-level", "trace", "--log-format", format, "--deadline", "2s"];
-        let mut shim = Process::start(&origin, &flags);
+        let mut shim = Process::start(&origin, &[&flags[..], &spans].concat());
         let mut encoded = Vec::new();
         for (number, case) in cases.iter().enumerate() {
             *script.lock().unwrap() = case.upstream.clone();
@@ -143,7 +145,16 @@ async fn no_credential_is_in_any_output_at_trace() {
         let mut printed = String::new();
         output.read_to_string(&mut printed).unwrap();
         assert!(log.matches("answered").count() >= cases.len(), "not everything was logged");
-        for text in [&log, &printed, &metrics] {
+        let mut exported = String::new();
+        while let Ok(seen) = collector.seen.try_recv() {
+            exported.push_str(&format!(
+                "{:?} {}",
+                seen.headers(),
+                String::from_utf8_lossy(seen.body())
+            ));
+        }
+        assert!(exported.contains("bulk_sync/get"), "no span was exported");
+        for text in [&log, &printed, &metrics, &exported] {
             for line in text.lines() {
                 let shown = encoded.iter().any(|encoded| line.contains(encoded.as_str()));
                 assert!(!shown && !line.contains(SECRET), "{line}");

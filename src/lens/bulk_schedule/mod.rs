@@ -132,6 +132,19 @@ fn conflict() -> Failure {
 
 /// What of a stored schedule legacy clients never see: where it came from.
 const METADATA: [&str; 4] = ["created_at", "created_by", "updated_at", "updated_by"];
+/// The same and the id, which a legacy schedule does not have.
+const UNSEEN: [&str; 5] = ["id", "created_at", "created_by", "updated_at", "updated_by"];
+/// What of an additional schedule is not in the `schedule` of its legacy item.
+const UNSEEN_OF_ADDITIONAL: [&str; 8] = [
+    "id",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "selective_mode",
+    "schemas",
+    "resync_mode",
+];
 /// What of an additional schedule has no place in a legacy item.
 const HIDDEN: [&str; 2] = ["schemas", "resync_mode"];
 

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::json::{Object, Text};
 use crate::lens::invalid;
 
-use super::{HIDDEN, METADATA, manual};
+use super::{HIDDEN, UNSEEN, UNSEEN_OF_ADDITIONAL, manual};
 
 /// What a bulk sync has stored.
 #[derive(Debug)]
@@ -96,34 +96,38 @@ impl<'a> Stored<'a> {
         default.into_iter().chain(additional).collect()
     }
 
-    /// The legacy `schedule`.
+    /// The legacy `schedule`. Lists show thousands, so the text is written straight away.
     pub fn show(&self, report: &mut Report) -> Text<'static> {
         if !self.is_multi() {
             return self.show_single(report);
         }
-        let items = self.items();
-        report.took(match items.first().map(|item| item.entry) {
-            Some(Entry::Default) => "bulk_schedule.down.multi_with_default",
-            _ => "bulk_schedule.down.multi_without_default",
+        let default = self.default.as_ref().filter(|_| !self.default_is_silent());
+        report.took(match default {
+            Some(_) => "bulk_schedule.down.multi_with_default",
+            None => "bulk_schedule.down.multi_without_default",
         });
-        let mut schedules = Vec::with_capacity(items.len());
-        for (place, shown) in items.iter().enumerate() {
-            if self.hides_something(shown.entry) {
+        let mut out = String::with_capacity(256);
+        out.push_str(r#"{"frequency":"multi","multi":{"type":"incremental","schedules":["#);
+        if let Some(default) = default {
+            out.push_str(r#"{"item":"none","schedule":"#);
+            default.write_without(&UNSEEN, &mut out);
+            out.push('}');
+        }
+        for (index, entry) in self.additional.iter().enumerate() {
+            if self.hides_something(Entry::Additional(index)) {
+                let place = index + usize::from(default.is_some());
                 report.took("bulk_schedule.down.hidden");
                 report.note(How::Dropped, &format!("/schedule/multi/schedules/{place}"));
             }
-            let mut item = Object::empty();
-            item.set("item", Text::string(&shown.item));
-            item.set("schedule", shown.schedule.to_text());
-            schedules.push(item);
+            let mode = entry.get("selective_mode").filter(|mode| mode.as_string().is_some());
+            out.push_str(if out.ends_with('}') { r#",{"item":"# } else { r#"{"item":"# });
+            out.push_str(mode.map_or("\"none\"", Text::as_text));
+            out.push_str(r#","schedule":"#);
+            entry.write_without(&UNSEEN_OF_ADDITIONAL, &mut out);
+            out.push('}');
         }
-        let mut multi = Object::empty();
-        multi.set("type", Text::string("incremental"));
-        multi.set("schedules", super::list(&schedules));
-        let mut schedule = Object::empty();
-        schedule.set("frequency", Text::string("multi"));
-        schedule.set("multi", multi.to_text());
-        schedule.to_text()
+        out.push_str("]}}");
+        Text::written(out)
     }
 
     fn show_single(&self, report: &mut Report) -> Text<'static> {
@@ -133,7 +137,9 @@ impl<'a> Stored<'a> {
             return manual(None);
         };
         report.took("bulk_schedule.down.single");
-        without_metadata(default).to_text()
+        let mut out = String::with_capacity(128);
+        default.write_without(&UNSEEN, &mut out);
+        Text::written(out)
     }
 
     fn hides_something(&self, entry: Entry) -> bool {
@@ -147,8 +153,7 @@ impl<'a> Stored<'a> {
 
 fn without_metadata<'a>(schedule: &Object<'a>) -> Object<'a> {
     let mut schedule = schedule.clone();
-    schedule.remove("id");
-    for key in METADATA {
+    for key in UNSEEN {
         schedule.remove(key);
     }
     schedule

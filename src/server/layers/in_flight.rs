@@ -33,6 +33,7 @@ impl InFlight {
             match key {
                 Key::TooManyTranslations => self.metrics.shed(Limit::Translations),
                 Key::Overloaded => self.metrics.shed(Limit::Waiting),
+                Key::CallerOverloaded => self.metrics.shed(Limit::CallerWaiting),
                 _ => {}
             }
         }

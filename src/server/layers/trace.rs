@@ -28,7 +28,9 @@ impl<H: Handler> Handler for Traced<H> {
         telemetry::continue_trace(&span, request.headers());
         let mut end = End { span: span.clone(), since: Instant::now(), status: None };
         let mut response = self.0.handle(request).instrument(span.clone()).await;
-        end.status = Some(response.status().as_u16());
+        let status = response.status().as_u16();
+        end.status = Some(status);
+        telemetry::tell_status(&span, status);
         response.body_mut().set_span(span);
         response
     }
