@@ -25,7 +25,9 @@ impl Told {
     /// Tells of these from now on.
     pub fn tell(&self, rules: &Rules, settings: &Settings) {
         let guide = settings.migration_guide.to_string();
-        self.0.store(Arc::new(InForce { catalogue: catalogue::entries(rules), guide }));
+        let mut catalogue = catalogue::entries(rules);
+        catalogue.retain(|entry| rules.in_force().any(|rule| rule.id == entry.rule));
+        self.0.store(Arc::new(InForce { catalogue, guide }));
     }
 
     pub(super) fn report(&self, usage: usage::View, rollout: RolloutView) -> Report {

@@ -196,7 +196,7 @@ impl Rollout {
 }
 
 fn facts(rules: &Rules) -> Vec<Facts> {
-    let facts = rules.iter().map(|rule| Facts {
+    let facts = rules.in_force().map(|rule| Facts {
         id: rule.id.clone(),
         operation: format!("{} {}", rule.method, rule.path.source()),
         only_reads: rule.only_reads(),

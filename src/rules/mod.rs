@@ -318,6 +318,11 @@ impl Rules {
         self.rules.iter().chain(&self.dormant)
     }
 
+    /// The rules that may meet a request: without those that need a setting which is not there.
+    pub fn in_force(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.rules.iter()
+    }
+
     /// The rules for a request, whoever calls: those of the most particular path that matches.
     pub fn candidates(&self, method: &Method, path: &str) -> Candidates {
         // A client that adds a slash means the same operation.

@@ -91,7 +91,7 @@ mod tests {
             let names = names.clone();
             workers.spawn(&mut tasks, async move {
                 let _ = names.send(std::thread::current().name().map(str::to_owned));
-                std::future::pending().await
+                std::future::pending::<()>().await;
             });
         }
         let mut seen = Vec::new();

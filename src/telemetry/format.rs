@@ -15,7 +15,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{self, format::Writer};
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::lines::Lines;
 use super::log::ALWAYS;
@@ -95,7 +95,7 @@ impl Format {
             Some(colour) => write!(line, " \x1b[{colour}m{level:>5}\x1b[0m "),
             None => write!(line, " {level:>5} "),
         };
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             line.push_str(span.name());
             if let Some(Rendered(fields)) = span.extensions().get() {
                 line.push('{');
