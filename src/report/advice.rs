@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Entry;
-use crate::usage::{OperationUsage, UNKNOWN};
+use crate::usage::{DELIVERY, OperationUsage, UNKNOWN};
 
 /// The sections of the migration guide that stand for one operation each, by the guide's headings.
 /// Operations that are not here have no section of their own.
@@ -87,6 +87,11 @@ impl Advice {
     pub fn line(&self) -> String {
         if self.id == UNKNOWN {
             return "no operation of the contract: check the path".to_owned();
+        }
+        if self.id == DELIVERY {
+            return "read payloads of 2025-09-18 (`schedule`, `logs_url`, no record logs), and have them \
+                    delivered to the receiver itself"
+                .to_owned();
         }
         let mut parts: Vec<String> = self
             .instead

@@ -32,7 +32,7 @@ pub use call::{Asks, Call};
 pub use counts::Counted;
 pub use history::{Bucket, DAY, HOUR, MINUTE, Traffic};
 pub use keeper::Keeper;
-pub use operations::{Operation, Operations, UNKNOWN};
+pub use operations::{DELIVERY, Operation, Operations, UNKNOWN};
 pub use view::{CallerOperation, CallerUsage, OperationUsage, View};
 pub use who::Who;
 

@@ -14,9 +14,15 @@ use crate::contract::LEGACY_DOCUMENT;
 /// The id of requests that are none of the contract's operations.
 pub const UNKNOWN: &str = "(unknown)";
 
-/// What is served as 2024-02-08 and that its contract leaves out; there is a rule for it.
-const BESIDES: [(&str, &str, &str); 1] =
-    [("GET", "/api/connections/{parent_connection_id}/share", "connections.list_share")];
+/// The id of webhook deliveries: their receiver is the one that still reads 2024-02-08.
+pub const DELIVERY: &str = "webhooks.delivery";
+
+/// What is served as 2024-02-08 and that its contract leaves out: there is a rule for it, or it
+/// comes the other way.
+const BESIDES: [(&str, &str, &str); 2] = [
+    ("GET", "/api/connections/{parent_connection_id}/share", "connections.list_share"),
+    ("POST", "/webhooks/{name}", DELIVERY),
+];
 
 /// All operations of 2024-02-08, and one more for everything else, which comes last.
 #[derive(Debug)]

@@ -91,7 +91,11 @@ impl Desk {
     ) -> Response<Body> {
         tracing::Span::current().record("rule", RULE);
         let meters = metrics.rule(RULE);
-        match self.taken(request, exchange, &meters).await {
+        let usage = metrics.usage();
+        let asks = usage.asks_legacy(request.method(), request.uri().path());
+        let fingerprint = || exchange.fingerprint(request.headers());
+        let mut call = usage.begin(request.headers(), asks, fingerprint);
+        let response = match self.taken(request, exchange, &meters).await {
             Ok(response) => response,
             Err(failure) => {
                 let mut response = answer(&failure);
@@ -100,7 +104,9 @@ impl Desk {
                 self.note(response.headers_mut(), None);
                 response
             }
-        }
+        };
+        call.answered(response.status(), response.body().upstream_calls());
+        response
     }
 
     async fn taken(
@@ -142,10 +148,11 @@ impl Desk {
         };
         let mut response = receiver.forward(outgoing).await?;
         let ending = if is_translated { Ending::Translated } else { Ending::Passed };
+        let calls = outcome.as_ref().map_or(0, |outcome| outcome.upstream_calls);
         let account = Account { ending, meters: Some(meters.clone()), ..Account::default() };
+        let account = Account { upstream_calls: Some(calls), ..account };
         response.body_mut().set_account(account);
         response.body_mut().set_pass(pass);
-        let calls = outcome.as_ref().map_or(0, |outcome| outcome.upstream_calls);
         self.note(response.headers_mut(), Some((calls, disclosed)));
         Ok(response)
     }

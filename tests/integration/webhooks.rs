@@ -133,6 +133,29 @@ fn nothing_more(side: &mut Upstream) {
 }
 
 #[tokio::test]
+async fn deliveries_are_counted_as_calls_of_a_legacy_operation() {
+    let upstream = Upstream::start(logs).await;
+    let receiver = Upstream::start(received).await;
+    let shim = Configured::new(&receiver.origin, WITH_KEY).shim(&upstream.origin, &[]).await;
+    signed(&shim, COMPLETED).await;
+    signed(&shim, COMPLETED).await;
+    let forged = [format!("Polytomic-Signature: {}", hex("not the secret", b"{}"))];
+    deliver(&shim, &forged, b"{}").await;
+    let request = "GET /usage HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let text = raw(shim.admin, request).await;
+    let usage: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let operations = usage["operations"].as_array().unwrap();
+    let delivery = operations.iter().find(|operation| operation["id"] == "webhooks.delivery");
+    let counted = delivery.unwrap();
+    assert_eq!(
+        (&counted["requests"], &counted["upstream_calls"]),
+        (&json!(3), &json!(6)),
+        "{usage}"
+    );
+    assert_eq!(usage["callers"].as_array().unwrap().len(), 1, "{usage}");
+}
+
+#[tokio::test]
 async fn a_completed_sync_arrives_with_its_lists_signed_for_the_receiver() {
     let mut upstream = Upstream::start(logs).await;
     let mut receiver = Upstream::start(received).await;
