@@ -4,26 +4,25 @@
 //! examples made from its contract. So what is printed is what would be sent, as far as it does
 //! not depend on upstream's answers; and there it shows where their values would go.
 
+mod imagined;
+
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use serde_json::{Value, json};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
-use crate::contract::{Contract, Version};
 use crate::exchange::{Bounds, Choice, Exchange, Outcome};
-use crate::failure::{Failure, Key};
 use crate::lens::Disclosable;
-use crate::message::{
-    LEGACY_VERSION, LegacyRequest, UPSTREAM_VERSION, UpstreamRequest, UpstreamResponse,
-};
+use crate::message::{LEGACY_VERSION, LegacyRequest, UPSTREAM_VERSION, UpstreamRequest};
 use crate::rollout::view::Mode;
 use crate::rollout::{self, Plan};
 use crate::rules::{CallerKind, Calls, CodedFlow, Options, Rule, Rules};
 use crate::settings::Settings;
-use crate::upstream::{Envelope, Upstream};
+use crate::upstream::Envelope;
+
+use imagined::Imagined;
 
 /// A request to explain.
 #[derive(Debug, Clone)]
@@ -253,75 +252,6 @@ fn indented(text: &str) -> String {
         }
     }
     lines.join("\n")
-}
-
-/// An upstream that writes down what it is asked and answers with examples.
-struct Imagined {
-    kind: CallerKind,
-    /// The caller's own organization: the one that the path names, so that the request is served.
-    organization: String,
-    calls: Mutex<Vec<UpstreamRequest>>,
-}
-
-impl Upstream for Imagined {
-    async fn call(
-        &self,
-        request: UpstreamRequest,
-        _: &Envelope,
-    ) -> Result<UpstreamResponse, Failure> {
-        let body = self.example(&request);
-        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(request);
-        let body = body.ok_or_else(|| {
-            Failure::new(Key::UpstreamInvalid, "The upstream contract has no such operation.")
-        })?;
-        Ok(UpstreamResponse {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: Bytes::from(body.to_string()),
-        })
-    }
-}
-
-impl Imagined {
-    fn is_idle(&self) -> bool {
-        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty()
-    }
-
-    fn example(&self, request: &UpstreamRequest) -> Option<Value> {
-        let is = |kind| self.kind == kind;
-        let path = request.target.path();
-        if path == "/api/me" {
-            let organization = crate::rules::template::decoded(&self.organization);
-            let organization = if organization.is_empty() { "ORGANIZATION" } else { &organization };
-            return Some(json!({ "data": {
-                "is_user": is(CallerKind::User), "is_organization": is(CallerKind::Organization),
-                "is_partner": is(CallerKind::Partner), "organization_id": organization,
-            }}));
-        }
-        let operation =
-            Contract::of(Version::Upstream).find(request.method.as_str(), path)?.operation;
-        let mut example = operation.example_answer().unwrap_or_else(|| json!({}));
-        if let Some(object) = example.as_object_mut() {
-            object.remove("pagination");
-        }
-        if path.starts_with("/api/organizations/entities/") {
-            example["data"]["type"] = json!("connection");
-            example["data"]["organization_id"] = json!("OWNER");
-        }
-        if (path.starts_with("/api/organizations/") || path == "/api/organization")
-            && let Some(organization) = example["data"].as_object_mut()
-        {
-            // Sign-on by OIDC is the exception, and a request that would lose it is refused.
-            organization.remove("issuer");
-        }
-        if path.contains("/users/")
-            && let Some(email) = example.pointer_mut("/data/email")
-        {
-            // So that the example is of a request which leaves the email as it is.
-            *email = json!("EMAIL");
-        }
-        Some(example)
-    }
 }
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ use crate::passthrough::{
     self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rollout::Rollout;
-use crate::rules::{CallerKind, Candidates, Rules};
+use crate::rules::{Candidates, Rules};
 use crate::server::{COME_AGAIN, Gate, answer};
-use crate::settings::{self, Network, Origin, Settings};
+use crate::settings::{Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
 use crate::usage::Asks;
@@ -387,32 +387,4 @@ fn busy() -> Failure {
     let message =
         "The shim translates as many requests at once as it may. Nothing was sent; try again soon.";
     Failure::new(Key::TooManyTranslations, message).retry_after(COME_AGAIN)
-}
-
-impl From<&Settings> for Ceilings {
-    fn from(settings: &Settings) -> Self {
-        Self {
-            max_waiting: settings.max_waiting,
-            caller_max_waiting: settings.caller_max_waiting,
-            max_calls: settings.max_calls,
-        }
-    }
-}
-
-impl From<&Settings> for Bounds {
-    fn from(settings: &Settings) -> Self {
-        Self {
-            concurrency: settings.concurrency,
-            caller_concurrency: settings.caller_concurrency,
-            total_concurrency: settings.total_concurrency,
-            max_pages: settings.max_pages,
-            caller_cache_size: settings.caller_cache_size,
-            caller_cache_ttl: settings.caller_cache_ttl,
-            caller_kind: match settings.caller_kind {
-                settings::CallerKind::Auto => None,
-                settings::CallerKind::Partner => Some(CallerKind::Partner),
-                settings::CallerKind::Organization => Some(CallerKind::Organization),
-            },
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
 mod beside;
+mod bounds;
 mod deprecation;
 mod drive;
 mod handler;
@@ -34,6 +35,7 @@ use crate::telemetry::{Meters, Metrics};
 use crate::upstream::{Envelope, Upstream};
 use crate::webhook;
 
+pub use bounds::Bounds;
 pub use outcome::Outcome;
 pub use request_path::check as check_path;
 pub use translator::Translator;
@@ -44,25 +46,6 @@ use drive::drive;
 use limits::Limits;
 use outcome::{refused, stamp};
 use session::{Patience, Session};
-
-/// What an exchange may use; the README's settings of the same names explain each.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// Upstream calls of one request at once.
-    pub concurrency: usize,
-    /// Upstream calls of one caller at once.
-    pub caller_concurrency: usize,
-    /// Upstream calls at once.
-    pub total_concurrency: usize,
-    /// Pages of a list.
-    pub max_pages: usize,
-    /// Callers remembered.
-    pub caller_cache_size: u64,
-    /// How long a caller is remembered.
-    pub caller_cache_ttl: Duration,
-    /// The kind of every caller, where configured.
-    pub caller_kind: Option<CallerKind>,
-}
 
 /// Translates requests.
 pub struct Exchange<U> {

@@ -1,4 +1,4 @@
-//! The bodies on both sides of the proxy, and reading one whole.
+//! The bodies on both sides of the proxy.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 use tracing::Span;
 
-use crate::failure::{Failure, Key};
+use crate::failure::Key;
 use crate::message::Content;
 use crate::server::{InFlight, Pass};
 use crate::telemetry::{Account, Ending};
@@ -327,80 +327,4 @@ impl Progress {
         let state = self.state.load(Ordering::Relaxed);
         (state & 1 == 1, self.started + Duration::from_millis(state >> 1))
     }
-}
-
-/// Why a body could not be read whole.
-#[derive(Debug)]
-pub enum ReadError {
-    /// It is larger than the limit.
-    TooLarge,
-    /// No next part came in time.
-    Slow,
-    /// It ended early or broke the protocol.
-    Broken(BoxError),
-}
-
-/// Reads a body of at most `limit` bytes; each next part must come within `patience`. Trailers are
-/// dropped.
-pub async fn read_whole<B>(body: B, limit: usize, patience: Duration) -> Result<Bytes, ReadError>
-where
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let hint = body.size_hint();
-    if hint.lower() > limit as u64 {
-        return Err(ReadError::TooLarge);
-    }
-    let mut body = std::pin::pin!(body);
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while !body.is_end_stream() {
-        let next = tokio::time::timeout(patience, body.frame()).await;
-        let Some(frame) = next.map_err(|_| ReadError::Slow)? else { break };
-        let frame = frame.map_err(|error| ReadError::Broken(error.into()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if data.len() > limit - first.len() - all.len() {
-            return Err(ReadError::TooLarge);
-        }
-        // Most bodies come in one part, which needs no copying.
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if all.is_empty() {
-            let expected = usize::try_from(hint.lower()).unwrap_or(0);
-            all.reserve(expected.max(first.len() + data.len()));
-            all.extend_from_slice(&std::mem::take(&mut first));
-        }
-        all.extend_from_slice(&data);
-    }
-    Ok(if all.is_empty() { first } else { all.freeze() })
-}
-
-/// Reads a client's body of at most `limit` bytes as it came, encoded or not.
-pub async fn read_request(
-    body: Incoming,
-    limit: usize,
-    patience: Duration,
-) -> Result<Bytes, Failure> {
-    read_whole(body, limit, patience).await.map_err(|error| match error {
-        ReadError::TooLarge => too_large(limit),
-        ReadError::Slow => Failure::new(
-            Key::RequestTimeout,
-            "The request body did not arrive in time; send it again without pauses.",
-        ),
-        ReadError::Broken(error) => broken(&error.to_string()),
-    })
-}
-
-/// The failure for a request body over the limit, encoded or decoded.
-pub(crate) fn too_large(limit: usize) -> Failure {
-    let message = format!("The request body is larger than {limit} bytes; send less at once.");
-    Failure::new(Key::BodyTooLarge, message).with("limit", limit)
-}
-
-/// The failure for a request body that ended early or is malformed as HTTP.
-pub(crate) fn broken(detail: &str) -> Failure {
-    Failure::new(Key::BadBody, "The request body ended early or is malformed; send it again.")
-        .detail(detail)
 }

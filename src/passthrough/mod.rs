@@ -5,15 +5,17 @@
 
 mod body;
 mod headers;
+mod whole;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 
-pub use body::{Body, BoxError, Progress, ReadError, RequestBody, read_request, read_whole};
-pub(crate) use body::{broken, too_large};
+pub use body::{Body, BoxError, Progress, RequestBody};
 pub use headers::{Arrival, Peer, incoming_headers, outgoing_headers};
+pub use whole::{ReadError, read_request, read_whole};
+pub(crate) use whole::{broken, too_large};
 
 use crate::failure::{Failure, Key};
 use crate::message::{LegacyResponse, VERSION_HEADER};
