@@ -2,7 +2,7 @@
 //!
 //! A connection stays with the thread it was given to, and so do its requests, its timers and the
 //! upstream connections that it uses: nothing wakes another thread, and no queue of tasks is
-//! shared. On a plain call that saves 2 to 4 us over one runtime with several threads.
+//! shared. Prototypes of a plain call took 2 to 4 us more on one runtime with several threads.
 
 use std::io;
 use std::sync::Arc;

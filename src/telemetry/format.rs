@@ -1,7 +1,7 @@
 //! The form of log lines, as text or as JSON.
 //!
-//! The library's own layer takes 10 us for the line of a request in JSON, because it parses what a
-//! span has whenever something is added, and again for each line. Here a span's fields are
+//! The library's own layer for JSON parses what a span has whenever something is added, and again
+//! for each line: with it, logging was a third of what a plain call cost. Here a span's fields are
 //! rendered once, as they come, and a line is put together from them.
 
 use std::cell::RefCell;

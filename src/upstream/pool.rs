@@ -3,8 +3,8 @@
 //! Each thread has a lane of its own: a connection is driven, used and kept by one thread, so that
 //! no request wakes another one, and the lock around a lane's idle connections is never waited for.
 //! An HTTP/1.1 connection goes back to its lane with the last byte of the answer, without a task
-//! that waits for that moment. Beside `hyper-util`'s own pool this saves some 2 us of the 17 us
-//! that a plain call took.
+//! that waits for that moment. `hyper-util`'s own pool is shared by all threads and starts such a
+//! task for every answer with a body; prototypes of a plain call put that at 1.9 us of some 13.
 
 use std::cell::Cell;
 use std::pin::Pin;
