@@ -13,9 +13,10 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::anew::Anew;
 use super::location::{self, Front};
 use super::staged::Courses;
-use super::{Bounds, Ceilings, Choice, Exchange, Outcome, deprecation, request_path};
+use super::{Bounds, Ceilings, Choice, Exchange, Outcome, Turn, deprecation, request_path};
 use crate::caller::Salt;
 use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
@@ -206,15 +207,17 @@ impl Workings {
         let has_addresses = !chosen.rule().addresses.is_empty();
         let origins = has_addresses.then(|| self.origins(&front)).flatten();
         let request = self.read(&parts, body, origins).await?;
-        let mut response = match self.exchange.translate(chosen, request, &envelope).await {
-            Some(outcome) => {
+        let mut response = match self.exchange.translate_once(chosen, request, &envelope).await {
+            Turn::Answered(outcome) => {
                 if let (Some(courses), Some(rule)) = (courses, rule) {
                     self.watch(&outcome, courses, rule, &envelope, &parts, &front);
                 }
                 self.finish(outcome, &front)
             }
-            // Only reads come here, and they have no body that would be lost.
-            None => Box::pin(self.pass_again(&envelope, &parts, &front)).await?,
+            Turn::Contradicted(request) => {
+                let anew = Anew { envelope: &envelope, parts: &parts, front: &front };
+                Box::pin(self.answer_anew(request, courses, anew)).await?
+            }
         };
         // What the answer takes in memory is taken until the client has it.
         response.body_mut().set_pass(pass);
@@ -238,39 +241,6 @@ impl Workings {
             HeaderValue::from_static(LEGACY_VERSION),
         );
         location::rewrite(headers, || self.origins(&front));
-        Ok(response)
-    }
-
-    /// Sends a read whose caller turned out to be one that no rule is for.
-    async fn pass_again(
-        &self,
-        envelope: &Envelope,
-        parts: &Parts,
-        front: &Front,
-    ) -> Result<Response<Body>, Failure> {
-        use crate::message::{LegacyResponse, UpstreamRequest};
-        use crate::upstream::Upstream as _;
-        let target = passthrough::target(parts)?;
-        let answer = self
-            .exchange
-            .upstream()
-            .call(UpstreamRequest::new(parts.method.clone(), target), envelope)
-            .await?;
-        let answer = match answer.status.is_success() {
-            true => LegacyResponse {
-                status: answer.status,
-                headers: answer.headers,
-                body: answer.body.into(),
-            },
-            false => error_answer(&[], answer),
-        };
-        let mut response = respond(answer);
-        let headers = response.headers_mut();
-        headers.insert(
-            HeaderName::from_static(VERSION_HEADER),
-            HeaderValue::from_static(LEGACY_VERSION),
-        );
-        location::rewrite(headers, || self.origins(front));
         Ok(response)
     }
 
@@ -344,7 +314,7 @@ impl Workings {
         front.origins(&self.upstream, self.public_url.as_ref())
     }
 
-    fn finish(&self, outcome: Outcome, front: &Front) -> Response<Body> {
+    pub(super) fn finish(&self, outcome: Outcome, front: &Front) -> Response<Body> {
         let Outcome { response, failure, upstream_calls, report } = outcome;
         if let Some(failure) = &failure {
             failure.log();

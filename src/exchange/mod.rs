@@ -3,6 +3,7 @@
 //! Everything goes out through one [`Upstream`], so that tests and `explain` run the same code
 //! with answers of their own. HTTP itself is `handler.rs`'s business.
 
+mod anew;
 mod beside;
 mod bounds;
 mod deprecation;
@@ -79,6 +80,15 @@ pub struct Chosen {
     from_memory: bool,
     /// Requests that choosing took.
     calls: usize,
+}
+
+/// What became of a request whose rule was chosen.
+enum Turn {
+    /// It has an answer.
+    Answered(Outcome),
+    /// It is a read, and its caller is another than was remembered, so that another rule may be for
+    /// it, or none.
+    Contradicted(LegacyRequest),
 }
 
 impl Chosen {
@@ -291,43 +301,57 @@ impl<U: Upstream> Exchange<U> {
         caller
     }
 
-    /// Answers a request by its rule.
-    ///
-    /// A 403 on a route that was chosen by a remembered verdict contradicts it: the verdict is
-    /// forgotten, and a read is tried once more with a fresh one. None then means that the fresh
-    /// verdict leaves the request to be forwarded.
+    /// Answers a request by its rule; a contradicted read once more, by the rule that a fresh
+    /// verdict leads to. None means that no rule is for it then, and it is to be forwarded.
     pub async fn translate(
         &self,
         chosen: Chosen,
         request: LegacyRequest,
         envelope: &Envelope,
     ) -> Option<Outcome> {
-        let (fingerprint, from_memory) = (chosen.fingerprint, chosen.from_memory);
-        let is_read = request.method == Method::GET;
-        if !from_memory {
-            return Some(self.run(chosen, request, envelope).await);
-        }
-        let outcome = Box::pin(self.run(chosen, request.clone(), envelope)).await;
-        if outcome.response.status != StatusCode::FORBIDDEN {
-            return Some(outcome);
-        }
-        self.callers.forget(&fingerprint).await;
-        if !is_read {
-            return Some(outcome);
-        }
-        Box::pin(self.translate_again(request, envelope)).await
-    }
-
-    async fn translate_again(
-        &self,
-        request: LegacyRequest,
-        envelope: &Envelope,
-    ) -> Option<Outcome> {
-        match self.choose(self.candidates(&request.method, request.target.path()), envelope).await {
+        let request = match self.translate_once(chosen, request, envelope).await {
+            Turn::Answered(outcome) => return Some(outcome),
+            Turn::Contradicted(request) => request,
+        };
+        match Box::pin(self.choose_for(&request, envelope)).await {
             Ok(Choice::Forward) => None,
             Ok(Choice::Translate(fresh)) => Some(self.run(fresh, request, envelope).await),
             Err(refused) => Some(*refused),
         }
+    }
+
+    /// Answers a request by its rule, unless upstream contradicts who was thought to call.
+    ///
+    /// A 403 on a route that was chosen by a remembered verdict does: the verdict is forgotten, and
+    /// a read can be tried once more with a fresh one.
+    async fn translate_once(
+        &self,
+        chosen: Chosen,
+        request: LegacyRequest,
+        envelope: &Envelope,
+    ) -> Turn {
+        let (fingerprint, from_memory) = (chosen.fingerprint, chosen.from_memory);
+        if !from_memory {
+            return Turn::Answered(self.run(chosen, request, envelope).await);
+        }
+        let outcome = Box::pin(self.run(chosen, request.clone(), envelope)).await;
+        if outcome.response.status != StatusCode::FORBIDDEN {
+            return Turn::Answered(outcome);
+        }
+        self.callers.forget(&fingerprint).await;
+        match request.method == Method::GET {
+            true => Turn::Contradicted(request),
+            false => Turn::Answered(outcome),
+        }
+    }
+
+    async fn choose_for(
+        &self,
+        request: &LegacyRequest,
+        envelope: &Envelope,
+    ) -> Result<Choice, Box<Outcome>> {
+        let candidates = self.candidates(&request.method, request.target.path());
+        self.choose(candidates, envelope).await
     }
 
     async fn run(&self, chosen: Chosen, request: LegacyRequest, envelope: &Envelope) -> Outcome {

@@ -204,7 +204,8 @@ impl Workings {
         Asked { target, envelope, caller, origins: self.origins(front) }
     }
 
-    fn mark(&self, response: &mut Response<Body>, mode: &'static str) {
+    /// Says in the answer which mode it was served in.
+    pub(super) fn mark(&self, response: &mut Response<Body>, mode: &'static str) {
         if self.shim_headers {
             response.headers_mut().insert(MODE_HEADER, HeaderValue::from_static(mode));
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use polytomic_shim::server::Ending;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -102,7 +103,10 @@ async fn a_client_that_leaves_in_the_middle_of_its_answer_leaves_nothing() {
         }
     })
     .await;
-    let shim = Shim::with_webhook(&origin, &TIMEOUT).await;
+    // One thread, and so one kept connection to upstream: each has its own.
+    let flags = [TIMEOUT[0], TIMEOUT[1], ("threads", "1"), ("drain", "10s")];
+    let shim = Shim::with_webhook(&origin, &flags).await;
+    // Upstream's, as the shim has threads of its own: one for each connection that it keeps.
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let get = "GET /api/queries/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nConnection: close\r\n\r\n";
     assert!(raw(shim.address, get).await.starts_with("HTTP/1.1 200 "));
@@ -118,8 +122,11 @@ async fn a_client_that_leaves_in_the_middle_of_its_answer_leaves_nothing() {
         assert!(start.starts_with(b"HTTP/1.1 200 "));
         drop(client);
         idle(&shim).await;
-        until("the connection's task ends", || tasks() <= before).await;
+        until("the connection to upstream ends", || tasks() <= before).await;
     }
+    // Whatever still served the clients that left would hold this up.
+    shim.stop.send(()).await.unwrap();
+    assert_eq!(soon(shim.ending).await.unwrap(), Ending::Drained);
 }
 
 /// Many wait for one question; whoever asked it may leave.

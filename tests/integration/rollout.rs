@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body_util::Full;
 use polytomic_shim::caller::Salt;
 use polytomic_shim::demo;
 use polytomic_shim::emulator::seed::{
@@ -674,4 +676,63 @@ async fn requests_that_only_look_so_end_nothing() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(view(shim.admin).await.legacy_gone_since, None);
+}
+
+/// Calls for the caller's organization, who is a user at first and a partner from the second question
+/// on: the singular route is refused then.
+fn changing(asked: &AtomicUsize, seen: &Seen) -> Response<Full<Bytes>> {
+    const USER: &str = r#"{"data":{"id":"u","organization_id":"o","is_user":true,"is_organization":false,"is_partner":false,"is_system":false}}"#;
+    const PARTNER: &str = r#"{"data":{"id":"p","organization_id":null,"is_user":false,"is_organization":false,"is_partner":true,"is_system":false}}"#;
+    let json = [("content-type", "application/json")];
+    match (seen.uri().path(), asked.load(Ordering::SeqCst)) {
+        ("/api/me", 0) => {
+            asked.store(1, Ordering::SeqCst);
+            answer(200, &json, USER)
+        }
+        ("/api/me", _) => answer(200, &json, PARTNER),
+        ("/api/organization", 1) => {
+            // From here on the credential is another one's.
+            asked.store(2, Ordering::SeqCst);
+            answer(200, &json, r#"{"data":{"id":"o","name":"Org"}}"#)
+        }
+        ("/api/organization", _) => answer(403, &json, r#"{"message":"not for partners"}"#),
+        _ => answer(200, &json, r#"{"data":[{"id":"o","name":"Org"}]}"#),
+    }
+}
+
+/// The version in which upstream is asked for the organizations of a caller who has become a partner,
+/// and the head of the answer.
+async fn asked_anew(
+    rollout: &str,
+    upstream: fn(&Seen) -> Response<Full<Bytes>>,
+) -> (String, String) {
+    let mut upstream = Upstream::start(upstream).await;
+    let rollout = file(rollout);
+    let flags = [("rollout", rollout.path().to_str().unwrap())];
+    let shim = Shim::staged(&upstream.origin, &flags).await;
+    let (head, _) = get(shim.address, "/api/organizations", "k").await;
+    assert!(head.contains("x-shim-rule: organization/list"), "{head}");
+    let (head, body) = get(shim.address, "/api/organizations", "k").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert_eq!(body, r#"{"data":[{"id":"o","name":"Org"}]}"#);
+    loop {
+        let seen = upstream.next().await;
+        if seen.uri().path() == "/api/organizations" {
+            let version = seen.headers()["x-polytomic-version"].to_str().unwrap();
+            return (version.to_owned(), head);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_became_another_is_served_as_the_rollout_says_for_it() {
+    static ASKED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    let rollout = "default = \"legacy\"\n[rules.\"organization/list\"]\nmode = \"translate\"\n";
+    let (version, head) = asked_anew(rollout, |seen| changing(&ASKED[0], seen)).await;
+    assert_eq!(version, "2024-02-08");
+    assert!(head.contains("x-shim-mode: legacy"), "{head}");
+    let rollout = "default = \"translate\"\n";
+    let (version, head) = asked_anew(rollout, |seen| changing(&ASKED[1], seen)).await;
+    assert_eq!(version, "2025-09-18");
+    assert!(!head.contains("x-shim-mode"), "{head}");
 }
