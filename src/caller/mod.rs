@@ -6,19 +6,20 @@
 //! however many requests wait for its answer.
 
 mod credential;
+mod memory;
 mod owner;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use moka::future::Cache;
 
 use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
 use crate::json;
 use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
 use crate::rules::CallerKind;
+
+use memory::Memory;
 
 pub use credential::{Fingerprint, Salt, scoped_organization};
 pub use owner::Owners;
@@ -50,17 +51,14 @@ impl From<Failure> for Refusal {
 /// The callers seen lately.
 #[derive(Debug)]
 pub struct Callers {
-    verdicts: Cache<Fingerprint, Caller>,
+    verdicts: Memory<Fingerprint, Caller>,
     pinned: Option<CallerKind>,
 }
 
 impl Callers {
     /// Remembers up to `capacity` callers for `lifetime` each. A pinned kind is not asked for.
     pub fn new(capacity: u64, lifetime: Duration, pinned: Option<CallerKind>) -> Self {
-        Self {
-            verdicts: Cache::builder().max_capacity(capacity).time_to_live(lifetime).build(),
-            pinned,
-        }
+        Self { verdicts: Memory::new(capacity, lifetime), pinned }
     }
 
     /// The kind that is configured for every caller.
@@ -69,13 +67,13 @@ impl Callers {
     }
 
     /// What is remembered of a caller.
-    pub async fn remembered(&self, fingerprint: &Fingerprint) -> Option<Caller> {
-        self.verdicts.get(fingerprint).await
+    pub fn remembered(&self, fingerprint: &Fingerprint) -> Option<Caller> {
+        self.verdicts.get(fingerprint)
     }
 
     /// Forgets a caller: upstream contradicted what was remembered.
-    pub async fn forget(&self, fingerprint: &Fingerprint) {
-        self.verdicts.invalidate(fingerprint).await;
+    pub fn forget(&self, fingerprint: &Fingerprint) {
+        self.verdicts.forget(fingerprint);
     }
 
     /// Who is calling: remembered, or asked by `ask`, which sends one request.
@@ -93,8 +91,7 @@ impl Callers {
         let request =
             UpstreamRequest::new(Method::GET, http::uri::PathAndQuery::from_static("/api/me"));
         let look_up = async { verdict(ask(request).await?) };
-        let mut caller =
-            self.verdicts.try_get_with(fingerprint, look_up).await.map_err(Arc::unwrap_or_clone)?;
+        let mut caller = self.verdicts.get_or(fingerprint, look_up).await?;
         if let Some(kind) = self.pinned {
             caller.kind = kind;
         }
@@ -207,6 +204,6 @@ mod tests {
         let wrong =
             callers.identify(fingerprint, |_| async { Ok(me(401, r#"{"message":"no"}"#)) }).await;
         assert!(matches!(wrong, Err(Refusal::Answer(answer)) if answer.status == 401));
-        assert!(callers.remembered(&fingerprint).await.is_none());
+        assert!(callers.remembered(&fingerprint).is_none());
     }
 }

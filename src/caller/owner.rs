@@ -1,13 +1,12 @@
 //! Which organization owns a connection: the legacy sharing paths do not say, the upstream ones
 //! need it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use moka::future::Cache;
 
 use super::credential::Fingerprint;
+use super::memory::Memory;
 use super::{Caller, Refusal, unavailable};
 use crate::failure::{Failure, Key};
 use crate::flow::error_answer;
@@ -19,13 +18,13 @@ use crate::rules::template::target;
 /// may know it does.
 #[derive(Debug)]
 pub struct Owners {
-    known: Cache<(Fingerprint, String), String>,
+    known: Memory<(Fingerprint, String), String>,
 }
 
 impl Owners {
-    /// Remembers up to `capacity` connections, each as long as it is asked for within `idle`.
-    pub fn new(capacity: u64, idle: Duration) -> Self {
-        Self { known: Cache::builder().max_capacity(capacity).time_to_idle(idle).build() }
+    /// Remembers some `capacity` connections for `lifetime` each.
+    pub fn new(capacity: u64, lifetime: Duration) -> Self {
+        Self { known: Memory::new(capacity, lifetime) }
     }
 
     /// The owner of the connection whose encoded path segment is `connection`: the organization
@@ -60,7 +59,7 @@ impl Owners {
             }
         };
         let key = (fingerprint, connection.to_owned());
-        self.known.try_get_with(key, look_up).await.map_err(Arc::unwrap_or_clone)
+        self.known.get_or(key, look_up).await
     }
 }
 

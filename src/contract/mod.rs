@@ -1,12 +1,14 @@
 //! The two API contracts: routes, and validation of requests and answers against them.
 //!
-//! Both OpenAPI documents are embedded and read once, when first asked for. Their conventions
+//! Both OpenAPI documents are embedded, packed, and read once, when first asked for. Their conventions
 //! (`info.x-conventions`) are part of every check: an optional property accepts null, and
 //! undeclared properties pass unless a strict check is asked for. Enumerations marked
 //! `x-open-enum` are treated as closed: what these checks let through every SDK can read.
 
+use std::io::BufReader;
 use std::sync::LazyLock;
 
+use flate2::read::DeflateDecoder;
 use serde_json::Value;
 
 mod example;
@@ -21,10 +23,6 @@ pub(crate) use operation::read_all;
 pub use query::pairs as query_pairs;
 
 use template::Template;
-
-/// The contract of 2024-02-08, for whoever needs no more than its list of operations.
-pub(crate) static LEGACY_DOCUMENT: &str =
-    include_str!("../../fixtures/contract/2024-02-08.openapi.json");
 
 /// One of the two API versions that have a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,9 +52,11 @@ pub struct Contract {
 impl Contract {
     /// The contract of that version; the embedded document is parsed on the first call.
     pub fn of(version: Version) -> &'static Contract {
-        static LEGACY: LazyLock<Contract> = LazyLock::new(|| Contract::parse(LEGACY_DOCUMENT));
+        static LEGACY: LazyLock<Contract> = LazyLock::new(|| {
+            Contract::parse(include_bytes!(concat!(env!("OUT_DIR"), "/2024-02-08.json.deflate")))
+        });
         static UPSTREAM: LazyLock<Contract> = LazyLock::new(|| {
-            Contract::parse(include_str!("../../fixtures/contract/2025-09-18.openapi.json"))
+            Contract::parse(include_bytes!(concat!(env!("OUT_DIR"), "/2025-09-18.json.deflate")))
         });
         match version {
             Version::Legacy => &LEGACY,
@@ -107,8 +107,9 @@ impl Contract {
     }
 
     #[expect(clippy::expect_used, reason = "the documents are compiled in, and a test reads both")]
-    fn parse(text: &str) -> Contract {
-        let document: Value = serde_json::from_str(text).expect("embedded contract is JSON");
+    fn parse(packed: &[u8]) -> Contract {
+        let document: Value = serde_json::from_reader(BufReader::new(DeflateDecoder::new(packed)))
+            .expect("embedded contract is JSON");
         Contract { operations: operation::read_all(&document) }
     }
 }

@@ -42,7 +42,7 @@ impl<U: Upstream> Exchange<U> {
             return Some(organization);
         }
         let fingerprint = self.salt.of(&envelope.headers);
-        if let Some(caller) = self.callers.remembered(&fingerprint).await {
+        if let Some(caller) = self.callers.remembered(&fingerprint) {
             return caller.organization;
         }
         let session = self.session(envelope, fingerprint, self.metrics.look_up().clone());

@@ -151,12 +151,11 @@ impl Workings {
             deprecation::add(&self.deprecation, response.headers_mut());
         }
         call.answered(response.status(), response.body().upstream_calls());
-        // Only rules ask who calls; whatever goes through would look in vain. On the heap, for once:
-        // within this future it would take its place in every request.
+        // Only rules ask who calls; whatever goes through would look in vain.
         if response.body().is_by_rule()
             && let Some(caller) = call.of_unknown_organization()
         {
-            call.belongs_to(Box::pin(self.exchange.known_organization(&caller)).await);
+            call.belongs_to(self.exchange.known_organization(&caller));
         }
         response
     }

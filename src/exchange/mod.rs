@@ -158,8 +158,8 @@ impl<U: Upstream> Exchange<U> {
     }
 
     /// The organization of a caller, where it is remembered; nobody is asked.
-    pub async fn known_organization(&self, caller: &Fingerprint) -> Option<String> {
-        self.callers.remembered(caller).await?.organization
+    pub fn known_organization(&self, caller: &Fingerprint) -> Option<String> {
+        self.callers.remembered(caller)?.organization
     }
 
     /// The same, counting in `metrics`.
@@ -224,7 +224,7 @@ impl<U: Upstream> Exchange<U> {
             return Err(Failure::new(Key::Unauthorized, message).into());
         }
         let depends = candidates.depend_on_caller();
-        let remembered = depends && self.callers.remembered(&fingerprint).await.is_some();
+        let remembered = depends && self.callers.remembered(&fingerprint).is_some();
         let kind = match self.callers.pinned() {
             Some(kind) => Some(kind),
             None if depends => Some(Box::pin(self.identify(session, fingerprint)).await?.kind),
@@ -338,7 +338,7 @@ impl<U: Upstream> Exchange<U> {
         if outcome.response.status != StatusCode::FORBIDDEN {
             return Turn::Answered(outcome);
         }
-        self.callers.forget(&fingerprint).await;
+        self.callers.forget(&fingerprint);
         match request.method == Method::GET {
             true => Turn::Contradicted(request),
             false => Turn::Answered(outcome),

@@ -1,15 +1,11 @@
 //! The operations of the legacy contract, found by method and path without allocating.
 //!
-//! Only the list is read, and not kept otherwise: the schemas of [`crate::contract`] would cost
-//! every process megabytes for what counting does not need.
+//! The list is made with the program: reading the schemas of [`crate::contract`] would cost every
+//! process megabytes for what counting does not need.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use http::Method;
-use serde::Deserialize;
-
-use crate::contract::LEGACY_DOCUMENT;
 
 /// The id of requests that are none of the contract's operations.
 pub const UNKNOWN: &str = "(unknown)";
@@ -49,30 +45,14 @@ struct Node {
     methods: Vec<(Method, u16)>,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    paths: BTreeMap<String, BTreeMap<String, Named>>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    #[serde(rename = "operationId")]
-    id: String,
-}
+/// Method, path template and `operationId` of each operation of the contract, out of the document.
+const OF_THE_CONTRACT: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/operations.rs"));
 
 impl Default for Operations {
-    #[expect(clippy::expect_used, reason = "the document is compiled in, and a test reads it")]
     fn default() -> Self {
-        let document: Document =
-            serde_json::from_str(LEGACY_DOCUMENT).expect("the embedded contract is JSON");
         let mut all = Self { named: Vec::new(), nodes: vec![Node::default()] };
-        for (path, methods) in document.paths {
-            for (method, named) in methods {
-                all.add(&method.to_uppercase(), &path, named.id);
-            }
-        }
-        for (method, path, id) in BESIDES {
-            all.add(method, path, id.to_owned());
+        for (method, path, id) in OF_THE_CONTRACT.iter().chain(&BESIDES) {
+            all.add(method, path, (*id).to_owned());
         }
         all.named.push(Operation {
             id: UNKNOWN.to_owned(),
