@@ -5,6 +5,7 @@
 //! and which of their branches they took, so that tests can tell that every branch has a case.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// How a value differs from what a legacy upstream would have said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,12 +46,19 @@ const HEADER_LIMIT: usize = 4096;
 impl Report {
     /// Notes a pointer below the current base.
     pub fn note(&mut self, how: How, pointer: &str) {
-        self.entries.insert((how, format!("{}{pointer}", self.base)));
+        self.entries.insert((how, [&self.base, pointer].concat()));
     }
 
     /// Sets where the resource stands that the next notes speak of; gives the former base.
     pub fn rebase(&mut self, base: &str) -> String {
         std::mem::replace(&mut self.base, base.to_owned())
+    }
+
+    /// Like [`Self::rebase`], for an item of a list that is a member of the document.
+    pub fn rebase_to_item(&mut self, list: &str, index: usize) {
+        self.base.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(self.base, "/{list}/{index}");
     }
 
     /// Notes that a named branch of a lens or flow was taken.
@@ -94,16 +102,15 @@ impl Report {
         }
         let mut items = Vec::new();
         for how in [How::Dropped, How::Synthesized, How::Approximated] {
-            let pointers = self
-                .entries
-                .iter()
-                .filter(|(own, _)| *own == how)
-                .map(|(_, pointer)| pointer.clone());
-            items.extend(
-                generalize(pointers.collect())
-                    .into_iter()
-                    .map(|pointer| format!("{}={}", how.text(), safe(&pointer))),
-            );
+            let own = self.entries.iter().filter(|(own, _)| *own == how);
+            let item = |pointer: &str| [how.text(), "=", &safe(pointer)].concat();
+            // So few cannot be too many that differ in one index.
+            if own.clone().nth(EXACT).is_none() {
+                items.extend(own.map(|(_, pointer)| item(pointer)));
+                continue;
+            }
+            let general = generalize(own.map(|(_, pointer)| pointer.clone()).collect());
+            items.extend(general.iter().map(|pointer| item(pointer)));
         }
         let mut header = String::new();
         for (index, item) in items.iter().enumerate() {

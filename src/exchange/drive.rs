@@ -34,6 +34,14 @@ pub(super) async fn drive<U: Upstream>(
                 }
             }
         }
+        // Most requests take one call, or one after another: nothing is to be kept track of then.
+        if under_way.is_empty()
+            && waiting.len() == 1
+            && let Some(Question { id, request, .. }) = waiting.pop_front()
+        {
+            progress = flow.answer(id, session.call(request, patience).await)?;
+            continue;
+        }
         while under_way.len() < concurrency.max(1) {
             let Some(Question { id, request, .. }) = waiting.pop_front() else { break };
             under_way.push(async move { (id, session.call(request, patience).await) });

@@ -113,11 +113,6 @@ impl Workings {
 
     /// Answers one request.
     pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
-        let span = tracing::Span::current();
-        if !span.is_disabled() && request.headers().contains_key(AUTHORIZATION) {
-            let caller = self.exchange.fingerprint(request.headers());
-            span.record("caller", tracing::field::display(caller));
-        }
         let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
         let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
             true => Ending::Migrated,
@@ -131,6 +126,11 @@ impl Workings {
         };
         let fingerprint = || self.exchange.fingerprint(request.headers());
         let mut call = usage.begin(request.headers(), asks, fingerprint);
+        let span = tracing::Span::current();
+        if !span.is_disabled() && request.headers().contains_key(AUTHORIZATION) {
+            let caller = call.fingerprint().unwrap_or_else(fingerprint);
+            span.record("caller", tracing::field::display(caller));
+        }
         let result = if version.as_bytes() == LEGACY_VERSION.as_bytes() {
             self.legacy(request).await
         } else {
@@ -211,7 +211,7 @@ impl Workings {
                 if let (Some(courses), Some(rule)) = (courses, rule) {
                     self.watch(&outcome, courses, rule, &envelope, &parts, &front);
                 }
-                self.finish(outcome, &front)
+                self.finish(*outcome, &front)
             }
             Turn::Contradicted(request) => {
                 let anew = Anew { envelope: &envelope, parts: &parts, front: &front };

@@ -85,7 +85,7 @@ pub struct Chosen {
 /// What became of a request whose rule was chosen.
 enum Turn {
     /// It has an answer.
-    Answered(Outcome),
+    Answered(Box<Outcome>),
     /// It is a read, and its caller is another than was remembered, so that another rule may be for
     /// it, or none.
     Contradicted(LegacyRequest),
@@ -310,7 +310,7 @@ impl<U: Upstream> Exchange<U> {
         envelope: &Envelope,
     ) -> Option<Outcome> {
         let request = match self.translate_once(chosen, request, envelope).await {
-            Turn::Answered(outcome) => return Some(outcome),
+            Turn::Answered(outcome) => return Some(*outcome),
             Turn::Contradicted(request) => request,
         };
         match Box::pin(self.choose_for(&request, envelope)).await {
@@ -332,16 +332,16 @@ impl<U: Upstream> Exchange<U> {
     ) -> Turn {
         let (fingerprint, from_memory) = (chosen.fingerprint, chosen.from_memory);
         if !from_memory {
-            return Turn::Answered(self.run(chosen, request, envelope).await);
+            return Turn::Answered(Box::new(self.run(chosen, request, envelope).await));
         }
         let outcome = Box::pin(self.run(chosen, request.clone(), envelope)).await;
         if outcome.response.status != StatusCode::FORBIDDEN {
-            return Turn::Answered(outcome);
+            return Turn::Answered(Box::new(outcome));
         }
         self.callers.forget(&fingerprint);
         match request.method == Method::GET {
             true => Turn::Contradicted(request),
-            false => Turn::Answered(outcome),
+            false => Turn::Answered(Box::new(outcome)),
         }
     }
 

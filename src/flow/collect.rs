@@ -33,7 +33,7 @@ pub(super) struct CollectFlow {
     pages: usize,
     walked: bool,
     tokens: HashSet<String>,
-    ids: HashSet<String>,
+    ids: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// The place of one item.
@@ -90,7 +90,7 @@ impl CollectFlow {
             pages: 0,
             walked: false,
             tokens: HashSet::new(),
-            ids: HashSet::new(),
+            ids: HashSet::default(),
         }
     }
 
@@ -226,7 +226,7 @@ impl CollectFlow {
         object: Option<Object<'_>>,
     ) -> Result<(), Failure> {
         let rule = self.job.rule.clone();
-        self.report.rebase(&format!("/{}/{}", collect.items, self.items.count));
+        self.report.rebase_to_item(&collect.items, self.items.count);
         let out = self.items.next();
         match object.filter(|_| !rule.lenses.is_empty()) {
             Some(object) => members_down_into(&rule, object, &mut self.report, out)?,
@@ -261,7 +261,7 @@ impl CollectFlow {
         for slot in std::mem::take(&mut self.slots) {
             let Some(item) = slot.item else { continue };
             if !slot.report.is_empty() {
-                self.report.rebase(&format!("/{}/{}", collect.items, self.items.count));
+                self.report.rebase_to_item(&collect.items, self.items.count);
             }
             self.report.absorb(slot.report);
             self.items.next().push_str(&item);

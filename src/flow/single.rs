@@ -225,24 +225,25 @@ impl SingleFlow {
         if !answer.status.is_success() {
             return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
         }
-        let is_write = self.job.request.method != Method::GET;
+        if self.job.request.method == Method::GET {
+            return success_answer(&self.job, answer, &mut self.report).map(Progress::Done);
+        }
         let untranslated = LegacyResponse {
             status: answer.status,
             headers: answer.headers.clone(),
             body: answer.body.clone().into(),
         };
         let mut report = self.report.clone();
-        match success_answer(&self.job.clone(), answer, &mut report) {
+        match success_answer(&self.job, answer, &mut report) {
             Ok(done) => {
                 self.report = report;
                 Ok(Progress::Done(done))
             }
-            Err(_) if is_write => {
+            Err(_) => {
                 self.report.took("send.untranslated");
                 self.report.note(How::Approximated, "/data");
                 Ok(Progress::Done(untranslated))
             }
-            Err(failure) => Err(failure),
         }
     }
 }

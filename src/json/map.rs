@@ -1,19 +1,22 @@
 //! Where the values of a large body stand.
 //!
 //! Reading a list takes its envelope apart, then the list, then each item: each would look at every
-//! byte again. The one pass that validates a body can note where values begin and end, down to the
-//! members of a list's items, so that taking apart is no search any more.
+//! byte again. The one pass that validates a body can note where values begin and end, down to what
+//! the members of a list's items hold, so that taking apart is no search any more.
 
 use super::valid;
 
-/// How many levels are noted: the envelope, its members, the items of a list, their members.
-pub(super) const KEPT: usize = 3;
+/// How many levels are noted: the envelope, its members, the items of a list, their members, and what
+/// those hold.
+pub(super) const KEPT: usize = 4;
 
 /// Where a value stands, in bytes from the beginning of the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
     /// Its key with quotes; nothing where it has none.
     pub key: (u32, u32),
+    /// Whether the key has no escapes.
+    pub is_plain: bool,
     pub start: u32,
     pub end: u32,
     /// The node behind it and all that it holds.
@@ -58,6 +61,11 @@ impl<'a> Place<'a> {
     /// Where the key stands in the whole text.
     pub fn key(self) -> std::ops::Range<usize> {
         self.node().map_or(0..0, |node| node.key.0 as usize..node.key.1 as usize)
+    }
+
+    /// Whether the key has no escapes.
+    pub fn has_plain_key(self) -> bool {
+        self.node().is_some_and(|node| node.is_plain)
     }
 
     /// What the value holds; none where that was not noted, or is nothing.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Text;
 use super::map::Place;
-use super::scan::{is_string, quote, skip_space, skip_string, skip_value, unquote};
+use super::scan::{is_plain_string, is_string, quote, skip_key, skip_space, skip_value, unquote};
 
 /// An ordered list of members; keys keep their spelling, values are text.
 ///
@@ -24,6 +24,8 @@ pub struct Object<'a> {
 struct Member<'a> {
     /// With its quotes, escaped as it was.
     key: Cow<'a, str>,
+    /// Whether nothing of the key is escaped.
+    is_plain: bool,
     value: Text<'a>,
     /// Where it stands in the source; none for a member that does not come from there.
     from: Option<From>,
@@ -33,32 +35,40 @@ struct Member<'a> {
 #[derive(Debug, Clone, Copy)]
 struct From {
     /// Which one it is, counted from 0.
-    order: usize,
+    order: u32,
     /// From its key's opening quote.
-    start: usize,
+    start: u32,
     /// To the end of its value.
-    end: usize,
+    end: u32,
 }
 
 impl<'a> Member<'a> {
     fn new(
         text: &'a str,
         order: usize,
-        key: Range<usize>,
+        (key, is_plain): (Range<usize>, bool),
         value: Text<'a>,
         end: usize,
     ) -> Option<Self> {
-        let from = Some(From { order, start: key.start, end });
-        Some(Self { key: Cow::Borrowed(text.get(key)?), value, from })
+        // What is further behind than 4 GiB is written member by member.
+        let from = match (u32::try_from(order), u32::try_from(key.start), u32::try_from(end)) {
+            (Ok(order), Ok(start), Ok(end)) => Some(From { order, start, end }),
+            _ => None,
+        };
+        Some(Self { key: Cow::Borrowed(text.get(key)?), is_plain, value, from })
     }
 
     fn is(&self, key: &str) -> bool {
-        is_string(&self.key, key)
+        match self.is_plain {
+            true => is_plain_string(&self.key, key),
+            false => is_string(&self.key, key),
+        }
     }
 
     fn into_owned(self) -> Member<'static> {
         Member {
             key: Cow::Owned(self.key.into_owned()),
+            is_plain: self.is_plain,
             value: self.value.into_owned(),
             from: self.from,
         }
@@ -83,6 +93,7 @@ impl<'a> Object<'a> {
                 for (order, child) in children.enumerate() {
                     let (key, value) = (child.key(), Text::within(text, place, child));
                     let (key, end) = (key.start - base..key.end - base, child.range().end - base);
+                    let key = (key, child.has_plain_key());
                     members.push(Member::new(text, order, key, value, end)?);
                 }
                 members
@@ -153,7 +164,9 @@ impl<'a> Object<'a> {
             self.members.remove(other);
             place -= usize::from(other < place);
         }
-        self.members.insert(place, Member { key: Cow::Owned(quote(key)), value, from: None });
+        let key = quote(key);
+        let is_plain = !key.contains('\\');
+        self.members.insert(place, Member { key: Cow::Owned(key), is_plain, value, from: None });
     }
 
     /// Takes a key out, every time it stands there; gives its last value.
@@ -204,7 +217,8 @@ impl<'a> Object<'a> {
                         last = next;
                         members.next();
                     }
-                    out.push_str(self.source.get(first.start..last.end).unwrap_or_default());
+                    let run = first.start as usize..last.end as usize;
+                    out.push_str(self.source.get(run).unwrap_or_default());
                 }
                 None => {
                     out.push_str(&member.key);
@@ -270,11 +284,11 @@ fn search(text: &str) -> Option<Vec<Member<'_>>> {
     let mut members = Vec::with_capacity(16);
     let mut at = skip_space(bytes, 1);
     while bytes.get(at) == Some(&b'"') {
-        let key = at..skip_string(bytes, at);
-        let start = skip_space(bytes, skip_space(bytes, key.end) + 1);
+        let (key_end, is_plain) = skip_key(bytes, at);
+        let start = skip_space(bytes, skip_space(bytes, key_end) + 1);
         let end = skip_value(bytes, start);
         let value = Text::trusted(text.get(start..end)?);
-        members.push(Member::new(text, members.len(), key, value, end)?);
+        members.push(Member::new(text, members.len(), (at..key_end, is_plain), value, end)?);
         at = skip_space(bytes, end);
         if bytes.get(at) != Some(&b',') {
             break;

@@ -24,14 +24,23 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
 
 /// The index just past the string whose opening quote is at `at`.
 pub(super) fn skip_string(text: &[u8], at: usize) -> usize {
+    skip_key(text, at).0
+}
+
+/// The same, and whether the string has no escapes.
+pub(super) fn skip_key(text: &[u8], at: usize) -> (usize, bool) {
+    let mut is_plain = true;
     let mut at = at + 1;
     loop {
         at = special_in_string(text, at);
         match text.get(at) {
-            Some(b'"') => return at + 1,
-            Some(b'\\') => at += 2,
+            Some(b'"') => return (at + 1, is_plain),
+            Some(b'\\') => {
+                is_plain = false;
+                at += 2;
+            }
             Some(_) => at += 1,
-            None => return text.len(),
+            None => return (text.len(), is_plain),
         }
     }
 }
@@ -143,35 +152,21 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Whether a text is the JSON string `value`, however it is escaped.
-#[inline]
 pub(super) fn is_string(text: &str, value: &str) -> bool {
-    let (text, value) = (text.as_bytes(), value.as_bytes());
-    // Most keys are told apart by their first three letters; an escape may stand for any.
-    if let (Some([b'"', own @ ..]), Some(other)) =
-        (text.first_chunk::<4>(), value.first_chunk::<3>())
-        && own != other
-        && !own.contains(&b'\\')
-    {
-        return false;
+    if !value.contains('\\') && is_plain_string(text, value) {
+        return true;
     }
-    is_string_after_all(text, value)
+    let is_escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
+    is_escaped && unquote(text).is_some_and(|unquoted| unquoted == value)
 }
 
-fn is_string_after_all(text: &[u8], value: &[u8]) -> bool {
-    let Some(inner) = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) else {
-        return false;
-    };
-    if !value.contains(&b'\\') {
-        let differs = inner.iter().zip(value).position(|(own, other)| own != other);
-        match differs {
-            // What is the same so far has no escapes, so it means the same.
-            Some(at) if inner.get(at) != Some(&b'\\') => return false,
-            None => return inner.len() == value.len(),
-            Some(_) => {}
-        }
-    }
-    let text = std::str::from_utf8(text).ok();
-    text.and_then(unquote).is_some_and(|unquoted| unquoted.as_bytes() == value)
+/// Whether a text is the JSON string `value` where neither has anything to escape.
+#[inline]
+pub(super) fn is_plain_string(text: &str, value: &str) -> bool {
+    // Most keys are told apart by their length.
+    text.len() == value.len() + 2
+        && text.as_bytes().first() == Some(&b'"')
+        && text.as_bytes().get(1..=value.len()) == Some(value.as_bytes())
 }
 
 /// The value of a quoted string; none if the text is something else.

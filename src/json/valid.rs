@@ -26,7 +26,7 @@ pub(super) fn nodes(text: &str) -> Option<Vec<Node>> {
 /// What is noted of a text on the way.
 trait Notes {
     /// A value begins at `start`, so many levels deep; before it stands its key, if it has one.
-    fn begin(&mut self, depth: usize, key: (usize, usize), start: usize);
+    fn begin(&mut self, depth: usize, key: Key, start: usize);
     /// The value that began last at this level ends before `end`.
     fn end(&mut self, depth: usize, end: usize);
 }
@@ -34,7 +34,7 @@ trait Notes {
 struct Nothing;
 
 impl Notes for Nothing {
-    fn begin(&mut self, _: usize, _: (usize, usize), _: usize) {}
+    fn begin(&mut self, _: usize, _: Key, _: usize) {}
     fn end(&mut self, _: usize, _: usize) {}
 }
 
@@ -46,11 +46,12 @@ struct Places {
 
 #[expect(clippy::cast_possible_truncation, reason = "the text is shorter than 4 GiB")]
 impl Notes for Places {
-    fn begin(&mut self, depth: usize, key: (usize, usize), start: usize) {
+    fn begin(&mut self, depth: usize, key: Key, start: usize) {
         if let Some(open) = self.open.get_mut(depth) {
             *open = self.nodes.len();
-            let key = (key.0 as u32, key.1 as u32);
-            self.nodes.push(Node { key, start: start as u32, end: 0, next: 0 });
+            let Key { start: from, end: to, is_plain } = key;
+            let key = (from as u32, to as u32);
+            self.nodes.push(Node { key, is_plain, start: start as u32, end: 0, next: 0 });
         }
     }
 
@@ -66,13 +67,13 @@ impl Notes for Places {
 
 fn walk(text: &[u8], notes: &mut impl Notes) -> bool {
     let mut inside = Inside::default();
-    let mut key = (0, 0);
+    let mut key = Key::default();
     let mut at = skip_space(text, 0);
     loop {
         notes.begin(inside.depth, key, at);
         // A value begins here.
         let end = match text.get(at) {
-            Some(b'"') => string(text, at + 1),
+            Some(b'"') => string(text, at + 1).map(|(end, _)| end),
             Some(b'{') => match inside.open(true) {
                 true => match begin_object(text, at + 1) {
                     Begun::With(member) => {
@@ -96,7 +97,7 @@ fn walk(text: &[u8], notes: &mut impl Notes) -> bool {
                             Some(at + 1)
                         }
                         _ => {
-                            key = (0, 0);
+                            key = Key::default();
                             continue;
                         }
                     }
@@ -163,8 +164,16 @@ impl Inside {
     }
 }
 
-/// From where to where the key stands, and where the value begins.
-type Member = ((usize, usize), usize);
+/// From where to where a key stands, and whether it has no escapes.
+#[derive(Clone, Copy, Default)]
+struct Key {
+    start: usize,
+    end: usize,
+    is_plain: bool,
+}
+
+/// The key, and where the value begins.
+type Member = (Key, usize);
 
 enum Begun {
     /// The first member is this.
@@ -187,18 +196,23 @@ fn member(text: &[u8], at: usize) -> Option<Member> {
     if text.get(at) != Some(&b'"') {
         return None;
     }
-    let end = string(text, at + 1)?;
+    let (end, is_plain) = string(text, at + 1)?;
     let colon = skip_space(text, end);
-    (text.get(colon) == Some(&b':')).then(|| ((at, end), skip_space(text, colon + 1)))
+    let key = Key { start: at, end, is_plain };
+    (text.get(colon) == Some(&b':')).then(|| (key, skip_space(text, colon + 1)))
 }
 
-/// The end of a string whose opening quote is before `at`.
-fn string(text: &[u8], mut at: usize) -> Option<usize> {
+/// The end of a string whose opening quote is before `at`, and whether it has no escapes.
+fn string(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let mut is_plain = true;
     loop {
         at = special_in_string(text, at);
         match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at = escape(text, at + 1)?,
+            b'"' => return Some((at + 1, is_plain)),
+            b'\\' => {
+                is_plain = false;
+                at = escape(text, at + 1)?;
+            }
             // A control character.
             _ => return None,
         }

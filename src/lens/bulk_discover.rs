@@ -90,14 +90,13 @@ impl Lens for BulkDiscover {
     }
 
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
-        let setting = |key| {
-            resource
-                .present(key)
-                .and_then(|value| value.as_string().map(std::borrow::Cow::into_owned))
-                .unwrap_or_else(|| "none".to_owned())
+        let is_both = |value| {
+            [OBJECTS, FIELDS].iter().all(|key| match resource.present(key) {
+                Some(setting) => setting.is_string(value),
+                None => value == "none",
+            })
         };
-        let (objects, fields) = (setting(OBJECTS), setting(FIELDS));
-        let exact = objects == fields && matches!(objects.as_str(), "all" | "none");
+        let exact = is_both("all") || is_both("none");
         if exact {
             report.took("bulk_discover.down.exact");
         } else {

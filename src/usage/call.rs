@@ -42,6 +42,14 @@ impl Call<'_> {
         self.upstream_calls = u64::try_from(upstream_calls).unwrap_or(u64::MAX);
     }
 
+    /// The client's credential, where that is known by now: no hash has to be made of it again.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        match &self.fresh {
+            Some(fresh) => Some(fresh.fingerprint),
+            None => self.client.as_ref()?.fingerprint(),
+        }
+    }
+
     /// The client's credential, where its organization is not known yet.
     pub fn of_unknown_organization(&self) -> Option<Fingerprint> {
         match &self.fresh {
