@@ -34,10 +34,9 @@ impl<T> fmt::Debug for Secret<T> {
 /// Marks the credentials among headers: they show as `Sensitive` from now on, wherever they are
 /// copied to, and HTTP/2 keeps them out of its tables. Called as headers come in, on both sides.
 pub fn hide(headers: &mut HeaderMap) {
-    for name in &HEADERS {
-        // Most messages have one of them at most, once.
-        if let http::header::Entry::Occupied(mut entry) = headers.entry(name) {
-            entry.iter_mut().for_each(|value| value.set_sensitive(true));
+    for (name, value) in headers.iter_mut() {
+        if HEADERS.contains(name) {
+            value.set_sensitive(true);
         }
     }
 }

@@ -45,7 +45,7 @@ impl Reachable {
         }
         let mut request = Request::new(RequestBody::whole(Bytes::new()));
         *request.method_mut() = Method::HEAD;
-        let answer = tokio::time::timeout(PATIENCE, client.stream(request)).await;
+        let answer = tokio::time::timeout(PATIENCE, client.stream(Box::new(request))).await;
         let result = answer.is_ok_and(|answer| answer.is_ok());
         *last = Some((Instant::now(), result));
         result

@@ -62,14 +62,15 @@ impl<K: Clone + Eq + Hash, V: Clone> Memory<K, V> {
     ///
     /// # Errors
     /// Those of `ask`; they are not remembered.
-    pub(super) async fn get_or(
-        &self,
-        key: K,
-        ask: impl Future<Output = Result<V, Refusal>>,
-    ) -> Result<V, Refusal> {
+    pub(super) async fn get_or<F>(&self, key: K, ask: impl FnOnce() -> F) -> Result<V, Refusal>
+    where
+        F: Future<Output = Result<V, Refusal>>,
+    {
         if let Some(known) = self.get(&key) {
             return Ok(known);
         }
+        // In a box: asking has a lot to remember, and is seldom done.
+        let ask = Box::pin(ask());
         let question = Question::join(self, key);
         let find = async || {
             // Another one may have been answered since.
@@ -138,38 +139,40 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn answers_are_remembered_for_their_time() {
         let (memory, count) = (memory(), AtomicUsize::new(0));
-        assert_eq!(memory.get_or(1, slow(&count, true)).await.unwrap(), 1);
+        assert_eq!(memory.get_or(1, || slow(&count, true)).await.unwrap(), 1);
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(memory.get(&1), Some(1));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(memory.get(&1), None);
-        assert_eq!(memory.get_or(1, slow(&count, true)).await.unwrap(), 2);
+        assert_eq!(memory.get_or(1, || slow(&count, true)).await.unwrap(), 2);
         memory.forget(&1);
-        assert_eq!(memory.get_or(1, slow(&count, true)).await.unwrap(), 3);
+        assert_eq!(memory.get_or(1, || slow(&count, true)).await.unwrap(), 3);
         assert!(memory.asked().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_asks_for_all_and_an_error_is_not_remembered() {
         let (memory, count) = (memory(), AtomicUsize::new(0));
-        let ask = || memory.get_or(1, slow(&count, false));
+        let ask = || memory.get_or(1, || slow(&count, false));
         let (first, second, third) = tokio::join!(ask(), ask(), ask());
         assert!(first.is_err() && second.is_err() && third.is_err());
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert_eq!(memory.get_or(1, slow(&count, true)).await.unwrap(), 2);
+        assert_eq!(memory.get_or(1, || slow(&count, true)).await.unwrap(), 2);
         assert!(memory.asked().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_may_leave() {
         let (memory, count) = (memory(), AtomicUsize::new(0));
-        let leaves =
-            tokio::time::timeout(Duration::from_millis(500), memory.get_or(1, slow(&count, true)));
-        let stays = memory.get_or(1, slow(&count, true));
+        let leaves = tokio::time::timeout(
+            Duration::from_millis(500),
+            memory.get_or(1, || slow(&count, true)),
+        );
+        let stays = memory.get_or(1, || slow(&count, true));
         let (left, stayed) = tokio::join!(leaves, stays);
         assert!(left.is_err());
         assert_eq!(stayed.unwrap(), 2);
-        let alone = memory.get_or(2, slow(&count, true));
+        let alone = memory.get_or(2, || slow(&count, true));
         assert!(tokio::time::timeout(Duration::from_millis(500), alone).await.is_err());
         assert!(memory.asked().is_empty());
     }
@@ -178,7 +181,7 @@ mod tests {
     async fn no_more_than_the_capacity_is_kept() {
         let memory = memory();
         for key in 0..100 {
-            memory.get_or(key, async { Ok(1) }).await.unwrap();
+            memory.get_or(key, || async { Ok(1) }).await.unwrap();
         }
         let kept = (0..100).filter(|key| memory.get(key).is_some()).count();
         assert!((1..=10).contains(&kept), "{kept}");

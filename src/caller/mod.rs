@@ -90,7 +90,7 @@ impl Callers {
     {
         let request =
             UpstreamRequest::new(Method::GET, http::uri::PathAndQuery::from_static("/api/me"));
-        let look_up = async { verdict(ask(request).await?) };
+        let look_up = || async { verdict(ask(request).await?) };
         let mut caller = self.verdicts.get_or(fingerprint, look_up).await?;
         if let Some(kind) = self.pinned {
             caller.kind = kind;

@@ -48,7 +48,7 @@ impl Owners {
         if let Some(organization) = scoped {
             return Ok(organization);
         }
-        let look_up = async {
+        let look_up = || async {
             let request = UpstreamRequest::new(
                 Method::GET,
                 target(&format!("/api/organizations/entities/{connection}"), None)?,

@@ -10,11 +10,11 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::anew::Anew;
 use super::location::{self, Front};
+use super::outcome::{CALLS_HEADER, DISCLOSED_HEADER, RULE_HEADER};
 use super::staged::Courses;
 use super::{Bounds, Ceilings, Choice, Exchange, Outcome, Turn, deprecation, request_path};
 use crate::caller::Salt;
@@ -24,11 +24,11 @@ use crate::message::{
     LEGACY_VERSION, LegacyRequest, Origins, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
 };
 use crate::passthrough::{
-    self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, respond,
+    self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, remove_all, respond,
 };
 use crate::rollout::Rollout;
 use crate::rules::{Candidates, Rules};
-use crate::server::{COME_AGAIN, Gate, answer};
+use crate::server::{COME_AGAIN, Gate, Incoming, answer};
 use crate::settings::{Network, Origin, Settings};
 use crate::telemetry::{Account, Ending, Metrics, StatusClass};
 use crate::upstream::{Envelope, UpstreamClient, decode_body};
@@ -52,6 +52,21 @@ pub(super) struct Workings {
     translations: Gate,
     deprecation: Vec<(HeaderName, HeaderValue)>,
 }
+
+/// What of a request's headers concerns its own body, or an answer that the client has.
+static OF_ITS_OWN_MESSAGE: [HeaderName; 11] = [
+    ACCEPT_ENCODING,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    RANGE,
+    TE,
+];
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
 const MAX_ERROR: usize = 64 * 1024;
@@ -112,7 +127,7 @@ impl Workings {
     }
 
     /// Answers one request.
-    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn handle(&self, request: Incoming) -> Response<Body> {
         let version = request.headers().get(VERSION_HEADER).unwrap_or(&self.default_version);
         let ending = match version.as_bytes() == UPSTREAM_VERSION.as_bytes() {
             true => Ending::Migrated,
@@ -160,7 +175,7 @@ impl Workings {
         response
     }
 
-    async fn legacy(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+    async fn legacy(&self, request: Incoming) -> Result<Response<Body>, Failure> {
         let path = request.uri().path();
         request_path::check(path)?;
         let candidates = self.exchange.candidates(request.method(), path);
@@ -182,7 +197,7 @@ impl Workings {
 
     async fn translated(
         &self,
-        request: Request<Incoming>,
+        request: Incoming,
         candidates: Candidates,
         mut courses: Option<Courses>,
     ) -> Result<Response<Body>, Failure> {
@@ -195,10 +210,13 @@ impl Workings {
         if let Ok(choice) = &choice
             && let Some(own) = courses.take_if(|own| own.is_legacy(choice))
         {
-            return self.serve_legacy(Request::from_parts(parts, body), own).await;
+            return self.serve_legacy(Box::new(Request::from_parts(parts, body)), own).await;
         }
         let chosen = match choice {
-            Ok(Choice::Forward) => return self.pass(Request::from_parts(parts, body)).await,
+            Ok(Choice::Forward) => {
+                let request = Box::new(Request::from_parts(parts, body));
+                return Box::pin(self.pass(request)).await;
+            }
             Ok(Choice::Translate(chosen)) => chosen,
             Err(refused) => return Ok(self.finish(*refused, &front)),
         };
@@ -225,10 +243,8 @@ impl Workings {
 
     /// Forwards a legacy request that no rule is for. Only its version changes on the way up; on
     /// the way down a 401 takes the legacy form, and addresses of upstream become the shim's.
-    async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
-        let (parts, body) = request.into_parts();
-        let front = Front::of(Arrival::of(&parts), &parts.headers, &self.trusted_proxies);
-        let request = Request::from_parts(parts, body);
+    async fn pass(&self, request: Incoming) -> Result<Response<Body>, Failure> {
+        let front = Front::of(Arrival::of(&*request), request.headers(), &self.trusted_proxies);
         let version = HeaderValue::from_static(UPSTREAM_VERSION);
         let mut response = self.forward(request, Some(version)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
@@ -246,7 +262,7 @@ impl Workings {
     /// Forwards a request and measures how long upstream takes.
     pub(super) async fn forward(
         &self,
-        request: Request<Incoming>,
+        request: Incoming,
         version: Option<HeaderValue>,
     ) -> Result<Response<Body>, Failure> {
         let started = Instant::now();
@@ -272,21 +288,7 @@ impl Workings {
     /// headers, without those that speak of a body or of bytes that the client has.
     pub(super) fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
         let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
-        for name in [
-            ACCEPT_ENCODING,
-            CONTENT_ENCODING,
-            CONTENT_LENGTH,
-            CONTENT_TYPE,
-            IF_MATCH,
-            IF_MODIFIED_SINCE,
-            IF_NONE_MATCH,
-            IF_RANGE,
-            IF_UNMODIFIED_SINCE,
-            RANGE,
-            TE,
-        ] {
-            headers.remove(name);
-        }
+        remove_all(&mut headers, &OF_ITS_OWN_MESSAGE);
         headers.insert(
             HeaderName::from_static(VERSION_HEADER),
             HeaderValue::from_static(UPSTREAM_VERSION),
@@ -297,7 +299,7 @@ impl Workings {
     async fn read(
         &self,
         parts: &Parts,
-        body: Incoming,
+        body: hyper::body::Incoming,
         origins: Option<Origins>,
     ) -> Result<LegacyRequest, Failure> {
         let target = passthrough::target(parts)?;
@@ -325,8 +327,7 @@ impl Workings {
         account.upstream_calls = Some(upstream_calls);
         let span = tracing::Span::current();
         span.record("upstream_calls", upstream_calls);
-        if let Some(rule) = response.headers.get("x-shim-rule").and_then(|rule| rule.to_str().ok())
-        {
+        if let Some(rule) = response.headers.get(RULE_HEADER).and_then(|rule| rule.to_str().ok()) {
             span.record("rule", rule);
             let meters = self.metrics.rule(rule);
             report.entries().for_each(|(how, _)| meters.disclosed(how));
@@ -335,7 +336,7 @@ impl Workings {
             // Upstream refused the credential before a rule was chosen.
             account.ending = Ending::Refused;
         }
-        let disclosed = response.headers.get("x-shim-disclosed");
+        let disclosed = response.headers.get(DISCLOSED_HEADER);
         if let Some(disclosed) = disclosed.and_then(|disclosed| disclosed.to_str().ok()) {
             span.record("disclosed", disclosed);
         }
@@ -343,9 +344,7 @@ impl Workings {
         response.body_mut().set_account(account);
         let headers = response.headers_mut();
         if !self.shim_headers {
-            for name in ["x-shim-rule", "x-shim-upstream-calls", "x-shim-disclosed"] {
-                headers.remove(name);
-            }
+            remove_all(headers, &[RULE_HEADER, CALLS_HEADER, DISCLOSED_HEADER]);
         }
         location::rewrite(headers, || self.origins(front));
         response

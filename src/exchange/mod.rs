@@ -16,6 +16,7 @@ mod request_path;
 mod session;
 mod staged;
 mod translator;
+mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
 use crate::failure::{Failure, Key};
@@ -47,6 +48,7 @@ use drive::drive;
 use limits::Limits;
 use outcome::{refused, stamp};
 use session::{Patience, Session};
+use turn::Turn;
 
 /// Translates requests.
 pub struct Exchange<U> {
@@ -80,15 +82,6 @@ pub struct Chosen {
     from_memory: bool,
     /// Requests that choosing took.
     calls: usize,
-}
-
-/// What became of a request whose rule was chosen.
-enum Turn {
-    /// It has an answer.
-    Answered(Box<Outcome>),
-    /// It is a read, and its caller is another than was remembered, so that another rule may be for
-    /// it, or none.
-    Contradicted(LegacyRequest),
 }
 
 impl Chosen {
@@ -299,59 +292,6 @@ impl<U: Upstream> Exchange<U> {
         let caller = self.callers.identify(fingerprint, ask).await;
         self.metrics.caller(!asked.load(Ordering::Relaxed));
         caller
-    }
-
-    /// Answers a request by its rule; a contradicted read once more, by the rule that a fresh
-    /// verdict leads to. None means that no rule is for it then, and it is to be forwarded.
-    pub async fn translate(
-        &self,
-        chosen: Chosen,
-        request: LegacyRequest,
-        envelope: &Envelope,
-    ) -> Option<Outcome> {
-        let request = match self.translate_once(chosen, request, envelope).await {
-            Turn::Answered(outcome) => return Some(*outcome),
-            Turn::Contradicted(request) => request,
-        };
-        match Box::pin(self.choose_for(&request, envelope)).await {
-            Ok(Choice::Forward) => None,
-            Ok(Choice::Translate(fresh)) => Some(self.run(fresh, request, envelope).await),
-            Err(refused) => Some(*refused),
-        }
-    }
-
-    /// Answers a request by its rule, unless upstream contradicts who was thought to call.
-    ///
-    /// A 403 on a route that was chosen by a remembered verdict does: the verdict is forgotten, and
-    /// a read can be tried once more with a fresh one.
-    async fn translate_once(
-        &self,
-        chosen: Chosen,
-        request: LegacyRequest,
-        envelope: &Envelope,
-    ) -> Turn {
-        let (fingerprint, from_memory) = (chosen.fingerprint, chosen.from_memory);
-        if !from_memory {
-            return Turn::Answered(Box::new(self.run(chosen, request, envelope).await));
-        }
-        let outcome = Box::pin(self.run(chosen, request.clone(), envelope)).await;
-        if outcome.response.status != StatusCode::FORBIDDEN {
-            return Turn::Answered(Box::new(outcome));
-        }
-        self.callers.forget(&fingerprint);
-        match request.method == Method::GET {
-            true => Turn::Contradicted(request),
-            false => Turn::Answered(Box::new(outcome)),
-        }
-    }
-
-    async fn choose_for(
-        &self,
-        request: &LegacyRequest,
-        envelope: &Envelope,
-    ) -> Result<Choice, Box<Outcome>> {
-        let candidates = self.candidates(&request.method, request.target.path());
-        self.choose(candidates, envelope).await
     }
 
     async fn run(&self, chosen: Chosen, request: LegacyRequest, envelope: &Envelope) -> Outcome {

@@ -9,6 +9,13 @@ use crate::message::{LEGACY_VERSION, LegacyResponse, VERSION_HEADER};
 use crate::reply::reply;
 use crate::rules::Rule;
 
+/// The id of the rule.
+pub(super) const RULE_HEADER: HeaderName = HeaderName::from_static("x-shim-rule");
+/// How many calls to upstream it took.
+pub(super) const CALLS_HEADER: HeaderName = HeaderName::from_static("x-shim-upstream-calls");
+/// What is disclosed.
+pub(super) const DISCLOSED_HEADER: HeaderName = HeaderName::from_static("x-shim-disclosed");
+
 /// How a translated request ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -38,19 +45,16 @@ pub(super) fn stamp(outcome: &mut Outcome, rule: Option<&Rule>) {
     let headers = &mut outcome.response.headers;
     headers
         .insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(LEGACY_VERSION));
-    headers.insert(
-        HeaderName::from_static("x-shim-upstream-calls"),
-        HeaderValue::from(outcome.upstream_calls),
-    );
-    let mut text = |name: &'static str, value: &str| {
+    headers.insert(CALLS_HEADER, HeaderValue::from(outcome.upstream_calls));
+    let mut text = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.insert(name, value);
         }
     };
     if let Some(rule) = rule {
-        text("x-shim-rule", &rule.id);
+        text(RULE_HEADER, &rule.id);
     }
     if let Some(disclosed) = outcome.report.header() {
-        text("x-shim-disclosed", &disclosed);
+        text(DISCLOSED_HEADER, &disclosed);
     }
 }

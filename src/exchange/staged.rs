@@ -11,7 +11,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
-use hyper::body::Incoming;
+use hyper::body::Incoming as IncomingBody;
 
 use super::handler::Workings;
 use super::location::{self, Front};
@@ -21,6 +21,7 @@ use crate::message::LEGACY_VERSION;
 use crate::passthrough::{self, Arrival, Body};
 use crate::rollout::{Asked, Beside, Course, Who, ask_what_is_served, sign};
 use crate::rules::{Candidates, Rule};
+use crate::server::Incoming;
 use crate::telemetry::{Account, Ending};
 use crate::upstream::Envelope;
 
@@ -88,7 +89,7 @@ impl Workings {
     pub(super) fn courses<'s>(
         &'s self,
         candidates: &'s Candidates,
-        request: &'s Request<Incoming>,
+        request: &'s Incoming,
     ) -> Pending<'s, Courses> {
         Box::pin(async move {
             let headers = request.headers();
@@ -116,7 +117,7 @@ impl Workings {
     /// address of upstream in `Location`. What is shadowed is compared beside that.
     pub(super) fn serve_legacy(
         &self,
-        request: Request<Incoming>,
+        request: Incoming,
         courses: Courses,
     ) -> Pending<'_, Result<Response<Body>, Failure>> {
         Box::pin(self.forward_as_legacy(request, courses))
@@ -124,7 +125,7 @@ impl Workings {
 
     async fn forward_as_legacy(
         &self,
-        request: Request<Incoming>,
+        request: Incoming,
         courses: Courses,
     ) -> Result<Response<Body>, Failure> {
         let (parts, body) = request.into_parts();
@@ -144,7 +145,8 @@ impl Workings {
             })
         });
         let version = Some(HeaderValue::from_static(LEGACY_VERSION));
-        let mut response = self.forward(Request::from_parts(parts, body), version).await?;
+        let mut response =
+            self.forward(Box::new(Request::from_parts(parts, body)), version).await?;
         let (status, head) = (response.status(), head_of(response.headers()));
         let says_something = status.is_success() || status.is_client_error();
         match beside.flatten().filter(|_| says_something) {
@@ -213,7 +215,7 @@ impl Workings {
 }
 
 /// Whether the answer to a request can be compared: it reads, and asks for all of it.
-fn is_comparable(parts: &Parts, body: &Incoming) -> bool {
+fn is_comparable(parts: &Parts, body: &IncomingBody) -> bool {
     parts.method == Method::GET && body.is_end_stream() && has_no_condition(&parts.headers)
 }
 

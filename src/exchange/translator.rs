@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 
 use super::handler::Workings;
 use crate::passthrough::Body;
 use crate::rollout::Rollout;
 use crate::rules::Rules;
-use crate::server::Handler;
+use crate::server::{Handler, Incoming};
 use crate::settings::Settings;
 use crate::telemetry::Metrics;
 use crate::upstream::UpstreamClient;
@@ -83,14 +82,15 @@ impl Translator {
 }
 
 impl Handler for Translator {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         let workings = self.workings.load_full();
         if may_be_delivery(&request)
             && let Some(desk) = self.webhooks.load_full()
             && desk.takes(&request)
         {
             let (exchange, metrics) = workings.parts();
-            return desk.deliver(request, exchange, metrics).await;
+            // Seldom, and a lot to remember: in a box of its own.
+            return Box::pin(desk.deliver(request, exchange, metrics)).await;
         }
         workings.handle(request).await
     }

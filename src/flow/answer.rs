@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::json::{self, Document, Object, Text};
 use crate::lens::invalid;
 use crate::message::{LegacyResponse, UpstreamResponse};
+use crate::passthrough::remove_all;
 use crate::reply;
 use crate::rules::Rule;
 
@@ -213,18 +214,18 @@ fn replaced(text: &str, renamed: &[(String, String)]) -> String {
 
 /// Headers without those that speak of the exact bytes upstream sent: the body is another one now.
 pub fn strip_validators(mut headers: HeaderMap) -> HeaderMap {
-    const DIGESTS: [HeaderName; 4] = [
+    static VALIDATORS: [HeaderName; 9] = [
+        ETAG,
+        LAST_MODIFIED,
+        ACCEPT_RANGES,
+        CONTENT_ENCODING,
+        CONTENT_LENGTH,
         HeaderName::from_static("content-md5"),
         HeaderName::from_static("digest"),
         HeaderName::from_static("content-digest"),
         HeaderName::from_static("repr-digest"),
     ];
-    for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH]
-        .into_iter()
-        .chain(DIGESTS)
-    {
-        headers.remove(name);
-    }
+    remove_all(&mut headers, &VALIDATORS);
     headers
 }
 

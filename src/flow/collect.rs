@@ -212,7 +212,8 @@ impl CollectFlow {
         }
         let document = document(&answer.body)?;
         let text = document.text();
-        let item = text.object().and_then(|envelope| take.first_of(&envelope));
+        let envelope = text.object();
+        let item = envelope.as_ref().and_then(|envelope| take.first_of(envelope));
         let item = item.ok_or_else(|| invalid(take.source(), "the item"))?;
         self.fill(place, &item)?;
         self.progress(Vec::new())

@@ -11,7 +11,7 @@ use super::reads::{Reads, Taken};
 use super::{Answer, Flow, Job, Progress, Question, defect};
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
-use crate::json::{self, JsonError, Object};
+use crate::json::{self, Document, JsonError, Object};
 use crate::message::{LegacyResponse, UpstreamRequest, UpstreamResponse};
 use crate::reply::json_headers;
 use crate::rules::template::{decoded, target};
@@ -100,7 +100,8 @@ impl SingleFlow {
         if job.rule.lenses.is_empty() {
             return Ok(Some(sent.clone()));
         }
-        let mut body = request_object(sent)?;
+        let document = request_document(sent)?;
+        let mut body = request_object(&document)?;
         let current = self.reads.current(single)?;
         for lens in &job.rule.lenses {
             lens.up(&mut body, current.as_ref(), &mut self.report)?;
@@ -114,7 +115,8 @@ impl SingleFlow {
         if !rule.reads_body() || (self.job.request.body.is_empty() && rule.accept.is_empty()) {
             return Ok(());
         }
-        let body = request_object(&self.job.request.body)?;
+        let document = request_document(&self.job.request.body)?;
+        let body = request_object(&document)?;
         let read = rule
             .lenses
             .iter()
@@ -282,9 +284,9 @@ fn is_settled(follow: &Follow, answer: &UpstreamResponse) -> bool {
     path.first(&text).is_some_and(|state| values.iter().any(|value| state.is_string(value)))
 }
 
-/// The members of a request body.
-fn request_object(body: &[u8]) -> Result<Object<'_>, Failure> {
-    let text = json::parse(body).map_err(|error| match error {
+/// Reads a request body.
+fn request_document(body: &[u8]) -> Result<Document<'_>, Failure> {
+    Document::read(body).map_err(|error| match error {
         JsonError::Invalid { line, column, ref what } => {
             let message = format!("The body is not JSON: {what} at line {line} column {column}.");
             Failure::new(Key::BadJson, message).with("line", line).with("column", column)
@@ -292,7 +294,12 @@ fn request_object(body: &[u8]) -> Result<Object<'_>, Failure> {
         JsonError::TooDeep => {
             Failure::new(Key::BadJson, format!("The body is {error}; send it flatter."))
         }
-    })?;
+    })
+}
+
+/// The members of a request body.
+fn request_object<'d>(document: &'d Document<'_>) -> Result<Object<'d>, Failure> {
+    let text = document.text();
     let kind = text.kind();
     text.into_object().ok_or_else(|| {
         Failure::new(Key::BadBody, format!("The body is {kind}; this operation takes an object."))

@@ -263,6 +263,14 @@ impl<'a> Object<'a> {
         Text::owned(out)
     }
 
+    /// The JSON text, without a copy where nothing was changed.
+    pub fn into_text(self) -> Text<'a> {
+        match self.source {
+            Cow::Borrowed(source) if self.is_unchanged => Text::trusted(source),
+            _ => self.to_text(),
+        }
+    }
+
     /// The same object, owning its text.
     pub fn into_owned(self) -> Object<'static> {
         Object {

@@ -319,7 +319,7 @@ impl At {
             part.rebase(pointer);
             let result = change(&mut object, &mut part);
             report.absorb(part);
-            result.map(|()| object.to_text())
+            result.map(|()| object.into_text())
         };
         self.path.edit_members(resource, &mut edit)
     }

@@ -9,7 +9,7 @@ use http::header::{
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
 use crate::settings::Network;
 
@@ -51,16 +51,43 @@ pub struct Arrival {
     pub host: Option<HeaderValue>,
 }
 
+/// What tells how a request arrived.
+pub struct Head<'h> {
+    uri: &'h Uri,
+    version: Version,
+    headers: &'h HeaderMap,
+    extensions: &'h Extensions,
+}
+
+impl<'h> From<&'h Parts> for Head<'h> {
+    fn from(parts: &'h Parts) -> Self {
+        let Parts { uri, version, headers, extensions, .. } = parts;
+        Self { uri, version: *version, headers, extensions }
+    }
+}
+
+impl<'h, B> From<&'h Request<B>> for Head<'h> {
+    fn from(request: &'h Request<B>) -> Self {
+        Self {
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
 impl Arrival {
     /// Reads how a request arrived. The authority of its target (HTTP/2 `:authority`, absolute
     /// form) beats `Host`, as RFC 9112 §3.2.2 says.
-    pub fn of(parts: &Parts) -> Self {
-        let authority = parts.uri.authority();
+    pub fn of<'h>(head: impl Into<Head<'h>>) -> Self {
+        let head = head.into();
+        let authority = head.uri.authority();
         let authority = authority.and_then(|text| HeaderValue::from_str(text.as_str()).ok());
         Self {
-            peer: parts.extensions.get::<Peer>().copied(),
-            version: parts.version,
-            host: authority.or_else(|| parts.headers.get(HOST).cloned()),
+            peer: head.extensions.get::<Peer>().copied(),
+            version: head.version,
+            host: authority.or_else(|| head.headers.get(HOST).cloned()),
         }
     }
 }
@@ -75,10 +102,8 @@ pub fn outgoing_headers(incoming: HeaderMap, arrival: &Arrival, trusted: &[Netwo
     let mut headers = incoming;
     // Trailers pass through, and upstream may send them only to those who say so.
     let trailers = listed(&headers, &TE).any(|item| item.eq_ignore_ascii_case(b"trailers"));
-    strip_hop_by_hop(&mut headers);
-    headers.remove(HOST);
-    // The server has answered `100 Continue` by itself as soon as the body is read.
-    headers.remove(EXPECT);
+    // `100 Continue` has been answered by the server, as soon as the body was read.
+    strip_hop_by_hop(&mut headers, &[HOST, EXPECT]);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -94,22 +119,31 @@ pub fn outgoing_headers(incoming: HeaderMap, arrival: &Arrival, trusted: &[Netwo
 /// the given version of HTTP: hop-by-hop headers gone, `Via` added.
 pub fn incoming_headers(upstream: HeaderMap, version: Version) -> HeaderMap {
     let mut headers = upstream;
-    strip_hop_by_hop(&mut headers);
-    // It names other addresses of the same server, and those would lead clients around the shim.
-    headers.remove(ALT_SVC);
+    // `Alt-Svc` names other addresses of the same server, which would lead clients around the shim.
+    strip_hop_by_hop(&mut headers, &[ALT_SVC]);
     headers.append(VIA, via(version));
     headers
 }
 
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
+/// Takes out every line of these headers. Most messages have none of them: looking at the names there
+/// are costs less than looking up each.
+pub(crate) fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
+    let found: Vec<HeaderName> =
+        headers.keys().filter(|name| names.contains(name)).cloned().collect();
+    for name in &found {
+        headers.remove(name);
+    }
+}
+
+fn strip_hop_by_hop(headers: &mut HeaderMap, also: &[HeaderName]) {
     let named: Vec<HeaderName> = listed(headers, &CONNECTION)
         .filter(|name| !name.eq_ignore_ascii_case(b"close"))
         .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"))
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
+    remove_all(headers, &named);
+    remove_all(headers, &HOP_BY_HOP);
+    remove_all(headers, also);
     // Several equal lengths are one length, and only one may be forwarded (RFC 9110 §8.6). The
     // server and the client library have refused different ones.
     if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some()

@@ -10,15 +10,16 @@ mod whole;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
-use hyper::body::Incoming;
 
 pub use body::{Body, BoxError, Progress, RequestBody};
+pub(crate) use headers::remove_all;
 pub use headers::{Arrival, Peer, incoming_headers, outgoing_headers};
 pub use whole::{ReadError, read_request, read_whole};
 pub(crate) use whole::{broken, too_large};
 
 use crate::failure::{Failure, Key};
 use crate::message::{LegacyResponse, VERSION_HEADER};
+use crate::server::Incoming;
 use crate::upstream::UpstreamClient;
 
 /// Sends a request on to upstream and hands its answer back, streaming both ways. Encodings,
@@ -29,7 +30,7 @@ use crate::upstream::UpstreamClient;
 /// Once the answer has begun, an error in either body aborts the connection instead.
 pub async fn forward(
     client: &UpstreamClient,
-    request: Request<Incoming>,
+    request: Incoming,
     version: Option<HeaderValue>,
 ) -> Result<Response<Body>, Failure> {
     let (mut parts, body) = request.into_parts();
@@ -40,7 +41,7 @@ pub async fn forward(
     if let Some(version) = version {
         headers.insert(HeaderName::from_static(VERSION_HEADER), version);
     }
-    let mut outgoing = Request::new(RequestBody::streamed(body));
+    let mut outgoing = Box::new(Request::new(RequestBody::streamed(body)));
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = target.into();
     *outgoing.headers_mut() = headers;

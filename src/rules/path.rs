@@ -75,7 +75,7 @@ impl Path {
     }
 
     /// The first value that the path selects in an object that is split already.
-    pub fn first_of(&self, object: &Object<'_>) -> Option<Text<'static>> {
+    pub fn first_of<'o>(&self, object: &'o Object<'_>) -> Option<Text<'o>> {
         let mut names = self.plain.iter().map(|step| match step {
             Step::Name(name) => Some(name),
             Step::Index(_) | Step::Every => None,
@@ -87,7 +87,7 @@ impl Path {
         for name in names {
             value = value.into_object()?.get(name?)?.clone();
         }
-        Some(value.into_owned())
+        Some(value)
     }
 
     /// [`Path::edit`] on an object that is split already.
@@ -99,6 +99,15 @@ impl Path {
         object: &mut Object<'a>,
         edit: &mut Edit<'_, 'a>,
     ) -> Result<(), Failure> {
+        if let (Some((Step::Name(name), rest)), None) = (self.plain.split_first(), &self.rest) {
+            let Some(before) = object.get(name).cloned() else { return Ok(()) };
+            let mut pointer = ["/", &disclosure::segment(name)].concat();
+            let after = walk(before.clone(), rest, &mut pointer, edit)?;
+            if after != before {
+                object.set(name, after);
+            }
+            return Ok(());
+        }
         let before = object.to_text();
         let after = self.edit(before.clone(), &mut |value, pointer| edit(value, pointer))?;
         if after != before

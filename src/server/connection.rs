@@ -107,6 +107,7 @@ impl Talk {
                 secret::hide(request.headers_mut());
                 request.extensions_mut().insert(peer);
                 let (handler, signs) = (handler.clone(), signs.clone());
+                let request = Box::new(request);
                 // In a box of its own: a connection that waits for its next request would keep
                 // the place for it, tens of KiB.
                 Box::pin(async move {

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -44,16 +43,20 @@ use crate::upstream::Roots;
 /// How long answers may take to go out after the time to drain.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
+/// A request whose body still comes. In a box: a dozen layers hand it on, and each would hold it twice
+/// in its future.
+pub type Incoming = Box<Request<hyper::body::Incoming>>;
+
 /// Answers requests. There is no error: what goes wrong becomes an answer, by [`answer`].
 ///
 /// Dropping the future is how a handler learns that its client has left.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request; its extensions hold a [`crate::passthrough::Peer`] and a [`RequestId`].
-    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+    fn handle(&self, request: Incoming) -> impl Future<Output = Response<Body>> + Send;
 }
 
 impl<H: Handler> Handler for Arc<H> {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         H::handle(self, request).await
     }
 }

@@ -3,12 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Handler;
-use super::answer;
+use super::{Handler, Incoming, answer};
 use crate::failure::{Failure, Key};
 use crate::passthrough::Body;
 use crate::webhook::may_be_delivery;
@@ -21,7 +19,7 @@ pub struct WebhookListener;
 pub(super) struct ForDeliveries<H>(pub(super) Arc<H>);
 
 impl<H: Handler> Handler for ForDeliveries<H> {
-    async fn handle(&self, mut request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, mut request: Incoming) -> Response<Body> {
         if !may_be_delivery(&request) {
             let message = "Only webhook deliveries are taken here, POSTed to /webhooks/NAME.";
             return answer(&Failure::new(Key::NotFound, message));

@@ -130,7 +130,7 @@ impl HttpClient for Collector {
         let client = self.client.clone();
         // The exporter has a thread of its own, without the runtime that sockets need.
         let sent = self.runtime.spawn(async move {
-            let response = client.stream(request.map(RequestBody::whole)).await?;
+            let response = client.stream(Box::new(request.map(RequestBody::whole))).await?;
             let (parts, body) = response.into_parts();
             let body = read_whole(body, LARGEST, PATIENCE).await;
             let body = body.map_err(|_| HttpError::from("the collector's answer was cut"))?;

@@ -14,7 +14,7 @@ use super::fault::{self, SendError};
 use super::{AnswerBody, Envelope, Upstream};
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
-use crate::passthrough::{ReadError, RequestBody, incoming_headers, read_whole};
+use crate::passthrough::{ReadError, RequestBody, incoming_headers, read_whole, remove_all};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -55,9 +55,9 @@ async fn send(
     request: UpstreamRequest,
     envelope: &Envelope,
 ) -> Result<Response<AnswerBody>, Failure> {
-    let outgoing = || -> Result<Request<RequestBody>, Failure> {
+    let outgoing = || -> Result<Box<Request<RequestBody>>, Failure> {
         let body = RequestBody::whole(request.body.clone().unwrap_or_default());
-        let mut outgoing = Request::new(body);
+        let mut outgoing = Box::new(Request::new(body));
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = request.target.clone().into();
         *outgoing.headers_mut() = headers(&request, envelope)?;
@@ -92,17 +92,13 @@ async fn read(
     let body =
         decode_body(encoding, encoded, limit).await.map_err(|error| error.of_upstream(limit))?;
     let mut headers = incoming_headers(parts.headers, parts.version);
-    for name in [CONTENT_ENCODING, CONTENT_LENGTH, TRAILER] {
-        headers.remove(name);
-    }
+    remove_all(&mut headers, &[CONTENT_ENCODING, CONTENT_LENGTH, TRAILER]);
     Ok(UpstreamResponse { status: parts.status, headers, body })
 }
 
 fn headers(request: &UpstreamRequest, envelope: &Envelope) -> Result<HeaderMap, Failure> {
     let mut headers = envelope.headers.clone();
-    for name in &OF_THE_CLIENT_S_MESSAGE {
-        headers.remove(name);
-    }
+    remove_all(&mut headers, &OF_THE_CLIENT_S_MESSAGE);
     // The cheapest encoding to undo that every server has.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     if request.body.is_some() {

@@ -70,7 +70,7 @@ impl UpstreamClient {
     /// client pauses its body for longer than `request_timeout` (408).
     pub async fn stream(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
     ) -> Result<Response<AnswerBody>, Failure> {
         self.send(request, None).await.map_err(SendError::into_failure)
     }
@@ -79,7 +79,7 @@ impl UpstreamClient {
     /// left.
     pub(super) async fn send(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         deadline: Option<Instant>,
     ) -> Result<Response<AnswerBody>, SendError> {
         let target = request.uri().path_and_query().cloned();

@@ -86,17 +86,17 @@ impl Pool {
     pub(super) async fn send(
         &self,
         target: PathAndQuery,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
     ) -> Result<Response<AnswerBody>, PoolError> {
         loop {
             let mut lease = self.lease().await.map_err(PoolError::Connect)?;
             self.address(&lease.sender, target.clone(), &mut request);
-            let mut error = match lease.sender.send(request).await {
+            let mut error = match lease.sender.send(*request).await {
                 Ok(response) => return Ok(response.map(|body| AnswerBody::new(body, lease))),
                 Err(error) => error,
             };
             match error.take_message() {
-                Some(unsent) if lease.is_reused => request = unsent,
+                Some(unsent) if lease.is_reused => *request = unsent,
                 // A fresh connection that takes nothing: the next one would do the same.
                 _ => return Err(PoolError::Send(error.into_error())),
             }

@@ -85,7 +85,7 @@ impl Desk {
     /// Takes one delivery; the answer is the receiver's, or says why there is none.
     pub(crate) async fn deliver(
         &self,
-        request: Request<Incoming>,
+        request: crate::server::Incoming,
         exchange: &Exchange<UpstreamClient>,
         metrics: &Metrics,
     ) -> Response<Body> {
@@ -111,7 +111,7 @@ impl Desk {
 
     async fn taken(
         &self,
-        request: Request<Incoming>,
+        request: crate::server::Incoming,
         exchange: &Exchange<UpstreamClient>,
         meters: &Arc<Meters>,
     ) -> Result<Response<Body>, Failure> {

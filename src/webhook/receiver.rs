@@ -94,7 +94,7 @@ impl Receiver {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.webhook.forward.target.clone().into();
         *request.headers_mut() = headers;
-        let response = self.client.stream(request).await.map_err(of_receiver)?;
+        let response = self.client.stream(Box::new(request)).await.map_err(of_receiver)?;
         let (mut parts, body) = response.into_parts();
         parts.headers = incoming_headers(parts.headers, parts.version);
         parts.headers.remove(LOCATION);

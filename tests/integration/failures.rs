@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use polytomic_shim::passthrough::Body;
 use polytomic_shim::server::Handler;
 use serde_json::Value;
@@ -226,7 +225,7 @@ async fn a_connection_that_upstream_closed_while_idle_fails_no_request() {
 struct Panicking;
 
 impl Handler for Panicking {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: polytomic_shim::server::Incoming) -> Response<Body> {
         panic!("a defect in {}", request.uri().path());
     }
 }

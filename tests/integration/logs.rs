@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 use polytomic_shim::passthrough::Body;
 use polytomic_shim::server::Handler;
 use serde_json::Value;
@@ -134,7 +133,7 @@ impl std::io::Write for Lines {
 struct Careless;
 
 impl Handler for Careless {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: polytomic_shim::server::Incoming) -> Response<Body> {
         panic!("cannot handle {:?}", request.headers());
     }
 }

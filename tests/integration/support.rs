@@ -39,7 +39,7 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
 pub struct ForwardAll(pub UpstreamClient);
 
 impl Handler for ForwardAll {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: server::Incoming) -> Response<Body> {
         forward(&self.0, request, None).await.unwrap_or_else(|failure| own_answer(&failure))
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, Request, Response};
-use hyper::body::Incoming;
+use http::{HeaderName, Response};
 
 use crate::failure::{Failure, Key};
 use crate::message::{LEGACY_VERSION, VERSION_HEADER};
 use crate::passthrough::Body;
-use crate::server::{Handler, Live, answer};
+use crate::server::{Handler, Incoming, Live, answer};
 
 /// What a header line takes besides name and value: the same as HTTP/2 counts
 /// (RFC 9113 section 6.5.2).
@@ -20,7 +19,7 @@ pub(super) struct Headed<H> {
 }
 
 impl<H: Handler> Handler for Headed<H> {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         let version = request.headers().get(VERSION_HEADER).cloned();
         let limit = self.live.now().max_header_size;
         let mut response = match size(&request) > limit {
@@ -38,7 +37,7 @@ impl<H: Handler> Handler for Headed<H> {
     }
 }
 
-fn size(request: &Request<Incoming>) -> usize {
+fn size(request: &Incoming) -> usize {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let lines = request.headers().iter();
     target + lines.map(|(name, value)| name.as_str().len() + value.len() + LINE).sum::<usize>()

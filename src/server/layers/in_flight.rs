@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 
 use crate::failure::Key;
 use crate::passthrough::Body;
-use crate::server::Handler;
+use crate::server::{Handler, Incoming};
 use crate::telemetry::{Account, Ending, Limit, Metrics};
 
 /// One request under way: counted as such for as long as this is held, and by how it ended when
@@ -67,7 +66,7 @@ pub(super) struct Measured<H> {
 }
 
 impl<H: Handler> Handler for Measured<H> {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         let mut in_flight = InFlight::enter(self.metrics.clone());
         let mut response = self.inner.handle(request).await;
         in_flight.answered(response.body_mut().take_account());

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 use tokio::sync::Notify;
 
 use crate::failure::{Failure, Key};
 use crate::passthrough::Body;
-use crate::server::{Handler, answer};
+use crate::server::{Handler, Incoming, answer};
 
 /// Ends every request that has no answer yet; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +27,7 @@ pub(super) struct Heeding<H> {
 }
 
 impl<H: Handler> Handler for Heeding<H> {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         tokio::select! {
             biased;
             response = self.inner.handle(request) => response,

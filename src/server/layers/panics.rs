@@ -3,17 +3,16 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 
 use crate::failure::{Failure, Key};
 use crate::passthrough::Body;
-use crate::server::{Handler, answer};
+use crate::server::{Handler, Incoming, answer};
 
 pub(super) struct Caught<H>(pub(super) H);
 
 impl<H: Handler> Handler for Caught<H> {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         // Nothing that a handler shares is left half-changed by a panic: it holds no lock while it works.
         let handled = AssertUnwindSafe(self.0.handle(request)).catch_unwind().await;
         handled.unwrap_or_else(|panic| {

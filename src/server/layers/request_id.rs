@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
-use http::{HeaderName, HeaderValue, Request, Response};
-use hyper::body::Incoming;
+use http::{HeaderName, HeaderValue, Response};
 
 use crate::passthrough::Body;
-use crate::server::{Handler, Live};
+use crate::server::{Handler, Incoming, Live};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -19,7 +18,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    fn of(request: &Request<Incoming>) -> Self {
+    fn of(request: &Incoming) -> Self {
         let named = request.headers().get(HEADER).filter(|value| is_modest(value));
         Self(named.cloned().unwrap_or_else(fresh))
     }
@@ -59,7 +58,7 @@ pub(super) struct Identified<H> {
 }
 
 impl<H: Handler> Handler for Identified<H> {
-    async fn handle(&self, mut request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, mut request: Incoming) -> Response<Body> {
         let id = RequestId::of(&request);
         request.extensions_mut().insert(id.clone());
         let mut response = self.inner.handle(request).await;

@@ -2,18 +2,17 @@
 
 use std::time::Instant;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 use tracing::{Instrument, Span, field};
 
 use crate::passthrough::Body;
-use crate::server::{Handler, RequestId};
+use crate::server::{Handler, Incoming, RequestId};
 use crate::telemetry;
 
 pub(super) struct Traced<H>(pub(super) H);
 
 impl<H: Handler> Handler for Traced<H> {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, request: Incoming) -> Response<Body> {
         // At the highest level, so that warnings have their context whatever the level is.
         let span = tracing::error_span!(
             "request",
