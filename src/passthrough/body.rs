@@ -17,7 +17,7 @@ use tracing::Span;
 
 use crate::failure::Key;
 use crate::message::Content;
-use crate::server::{InFlight, Pass};
+use crate::server::{Busy, InFlight, Pass};
 use crate::telemetry::{Account, Ending};
 use crate::upstream::AnswerBody;
 
@@ -31,6 +31,7 @@ pub struct Body {
     account: Account,
     // Held until the last byte is sent, or will never be.
     in_flight: Option<InFlight>,
+    busy: Option<Busy>,
     pass: Option<Pass>,
     tap: Option<Tap>,
 }
@@ -58,6 +59,7 @@ impl Body {
             span: None,
             account: Account::default(),
             in_flight: None,
+            busy: None,
             pass: None,
             tap: None,
         }
@@ -108,6 +110,11 @@ impl Body {
     /// Logs what becomes of the body within `span`.
     pub(crate) fn set_span(&mut self, span: Span) {
         self.span = Some(span);
+    }
+
+    /// Keeps the client's connection from resting for as long as the body is.
+    pub(crate) fn set_busy(&mut self, busy: Busy) {
+        self.busy = Some(busy);
     }
 
     /// Counts the request as under way for as long as the body is.

@@ -1,11 +1,13 @@
 //! The listener for clients: connections, the stack of layers around the handler, and the drain.
 
+mod ahead;
 mod connection;
 mod gate;
 mod layers;
 mod live;
 mod shed;
 mod signals;
+mod talk;
 mod tls;
 mod watched;
 mod webhooks;
@@ -26,6 +28,7 @@ pub use live::{Live, Prepared};
 pub(crate) use shed::COME_AGAIN;
 pub use signals::{hangup_signals, stop_signals};
 pub use tls::TlsError;
+pub(crate) use watched::Busy;
 pub use webhooks::WebhookListener;
 
 use self::connection::Client;

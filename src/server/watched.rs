@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,6 +27,53 @@ pub(super) struct Signs {
     pub(super) began: AtomicBool,
     /// A write waited for too long.
     pub(super) stuck: AtomicBool,
+    /// What was written last is still waiting.
+    is_writing: AtomicBool,
+    /// Requests that came whole so far, as far as their heads go.
+    requests: AtomicU32,
+    /// Whether the last one has no answer yet, or not all of it. Said of HTTP/1.1 only, where one
+    /// request comes after the other.
+    is_busy: AtomicBool,
+    /// Whether the last one had no body, so that none of it can be left in the stream.
+    is_bodiless: AtomicBool,
+}
+
+impl Signs {
+    /// How many requests have come.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is under way in either direction: the next byte begins a request.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is = |sign: &AtomicBool| sign.load(Ordering::Relaxed);
+        is(&self.is_bodiless) && !is(&self.is_busy) && !is(&self.began) && !is(&self.is_writing)
+    }
+}
+
+/// A request under way, for as long as this is held.
+pub struct Busy(Arc<Signs>);
+
+impl Busy {
+    /// The request that has just come.
+    pub(super) fn new(signs: Arc<Signs>, is_bodiless: bool) -> Self {
+        signs.requests.fetch_add(1, Ordering::Relaxed);
+        signs.is_busy.store(true, Ordering::Relaxed);
+        signs.is_bodiless.store(is_bodiless, Ordering::Relaxed);
+        Self(signs)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.began.store(false, Ordering::Relaxed);
+        self.0.is_busy.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Watched {
@@ -40,6 +87,7 @@ impl Watched {
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.signs.is_writing.store(written.is_pending(), Ordering::Relaxed);
         if written.is_ready() {
             self.stalled = None;
             return written;

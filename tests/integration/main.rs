@@ -19,6 +19,7 @@ mod memory;
 mod metrics;
 mod protocols;
 mod reload;
+mod resting;
 mod rollout;
 mod settings;
 mod streaming;
