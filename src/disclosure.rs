@@ -130,12 +130,15 @@ impl Report {
 /// Replaces groups of more than [`EXACT`] pointers that differ in one index by one with a `*`,
 /// innermost indices first.
 fn generalize(mut pointers: BTreeSet<String>) -> BTreeSet<String> {
-    let depth = pointers.iter().map(|pointer| pointer.split('/').count()).max().unwrap_or_default();
-    for place in (0..depth).rev() {
-        // Grouping what cannot be grouped would cost a list of thousands more than all else.
-        if !pointers.iter().any(|pointer| pointer.split('/').nth(place).is_some_and(is_index)) {
-            continue;
-        }
+    // Where any of them has an index: grouping what cannot be grouped would cost a list of thousands
+    // more than all else.
+    let mut places = 0_u64;
+    for pointer in &pointers {
+        let indices = pointer.split('/').enumerate().filter(|(_, segment)| is_index(segment));
+        places |= indices
+            .fold(0, |places, (place, _)| places | 1_u64.checked_shl(place as u32).unwrap_or(0));
+    }
+    for place in (0..64).rev().filter(|place| places >> place & 1 == 1) {
         let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
         for pointer in &pointers {
             groups.entry(around(pointer, place)).or_default().push(pointer);

@@ -48,30 +48,19 @@ pub(super) fn skip_key(text: &[u8], at: usize) -> (usize, bool) {
 /// The index of the first byte at or after `at` that is a quote, a backslash or a control
 /// character; the end of the text if there is none.
 ///
-/// Eight bytes at a time: most strings are keys and ids, too short for the set-up of a wider search.
+/// Sixteen bytes at a time, in a form that compilers turn into vector instructions: most strings are
+/// keys and ids, too short for the set-up of a wider search.
 pub(super) fn special_in_string(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES * 0x80;
-    // The high bit of each byte that is zero, and perhaps of some after the first such byte.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*bytes);
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = controls
-            | zeros(word ^ (ONES * u64::from(b'"')))
-            | zeros(word ^ (ONES * u64::from(b'\\')));
+    let is_special = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < 0x20);
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let found = u128::from_le_bytes(bytes.map(|byte| u8::from(is_special(byte))));
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
-        at += 8;
+        at += 16;
     }
-    while let Some(byte) = text.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
-            return at;
-        }
-        at += 1;
-    }
-    text.len()
+    let rest = text.get(at..).unwrap_or_default();
+    rest.iter().position(|byte| is_special(*byte)).map_or(text.len(), |place| at + place)
 }
 
 /// The index just past the value that starts at `at`.

@@ -13,6 +13,8 @@ use crate::json::Text;
 pub struct Template {
     source: String,
     segments: Vec<Segment>,
+    /// How many bytes of the source come before the first variable.
+    fixed: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +39,8 @@ impl Template {
             return Err("is a path: no query, fragment or space".to_owned());
         }
         let segments = path.split('/').map(Segment::parse).collect::<Result<_, _>>()?;
-        Ok(Self { source: source.to_owned(), segments })
+        let fixed = source.find('{').unwrap_or(source.len());
+        Ok(Self { source: source.to_owned(), segments, fixed })
     }
 
     /// The template as it was written.
@@ -73,6 +76,11 @@ impl Template {
 
     /// Whether a path matches. Most templates do not, and nothing is allocated to find out.
     fn matches(&self, path: &str) -> bool {
+        let begins_alike =
+            path.as_bytes().get(..self.fixed) == self.source.as_bytes().get(..self.fixed);
+        if !begins_alike && !path.contains('%') {
+            return false;
+        }
         let Some(path) = path.strip_prefix('/') else { return false };
         let mut parts = path.split('/');
         let all = self.segments.iter().all(|segment| match (segment, parts.next()) {

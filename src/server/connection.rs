@@ -51,7 +51,8 @@ impl Client {
         let Some(tls) = tls else { return talk.serve(stream).await };
         let shaking = Box::pin(TlsAcceptor::from(tls).accept(stream));
         match tokio::time::timeout(talk.settings.header_timeout, shaking).await {
-            Ok(Ok(stream)) => talk.serve(stream).await,
+            // Both in boxes: most connections have no TLS, and shall not have the place for it.
+            Ok(Ok(stream)) => Box::pin(talk.serve(Box::new(stream))).await,
             Ok(Err(error)) => tracing::debug!(%error, peer = %address, "no TLS came about"),
             Err(_) => count_late_head(&talk.signs, peer, &talk.metrics),
         }
