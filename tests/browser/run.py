@@ -6,9 +6,12 @@ written to the folder PICTURES.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import tomllib
 import unittest
 import urllib.error
 import urllib.request
@@ -16,6 +19,7 @@ from pathlib import Path
 
 from driver import Browser, until
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 TOKEN = "a token for the tests"
 MARKUP = '<script>document.title="hacked"</script><img src=x onerror=alert(1)>'
 
@@ -147,6 +151,70 @@ class Dashboard(unittest.TestCase):
         self.opened("/?range=30d")
         self.assertEqual(self.browser.text(".ranges [aria-current]"), "30 days")
         self.assertIn("requests by day", self.browser.text("#progress"))
+
+
+class Mismatches(unittest.TestCase):
+    """A demo by a rule that forgets a field, so that its answers differ from upstream's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        shutil.copytree(REPOSITORY / "rewrite-rules", folder, dirs_exist_ok=True)
+        rule = folder / "bulk_sync" / "get.toml"
+        whole = rule.read_text()
+        broken = whole.replace('[[lens]]\ncode = "bulk_discover"\n', "")
+        assert broken != whole
+        rule.write_text(broken)
+        cls.demo = Demo(PROGRAM, "--rollout", "shadow", "--rules", folder)
+        cls.addClassCleanup(cls.demo.end)
+        cls.browser = cls.enterClassContext(Browser())
+        assert cls.demo.call("/api/bulk/syncs/0000000d-0000-4000-8000-000000000007") == 200
+        until(lambda: "No answers have differed" not in cls.opened())
+
+    @classmethod
+    def opened(cls):
+        cls.browser.open(cls.demo.admin + "/")
+        return cls.browser.text("#mismatches")
+
+    def test_what_differs_stands_line_by_line(self):
+        for width in (1280, 320):
+            for scheme in ("light", "dark"):
+                self.browser.size(width, 844)
+                self.browser.scheme(scheme)
+                text = self.opened()
+                for part in ("bulk_sync/get", "/data/discover", "(absent)", "GET /api/bulk/syncs/"):
+                    self.assertIn(part, text)
+                signs = self.browser.run("return [...document.querySelectorAll('#mismatches .sign')].map(each => each.textContent).join('')")
+                self.assertEqual(signs.replace("−+", ""), "")
+                self.assertLessEqual(self.browser.run("return document.documentElement.scrollWidth"), width)
+                self.assertEqual(self.browser.run(CONTRAST), [])
+                self.browser.run("document.querySelector('#mismatches').scrollIntoView()")
+                self.browser.shoot(PICTURES / f"mismatch-{width}-{scheme}.png")
+        self.assertEqual(self.browser.run(NAMELESS), [])
+
+    def test_the_command_beside_it_makes_a_fixture(self):
+        command = re.search(r"polytomic-shim (capture \S+)", self.opened()).group(1)
+        done = self.command(*command.split())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        fixture = tomllib.loads(done.stdout)
+        self.assertIn("/api/bulk/syncs/", str(fixture))
+        self.assertNotIn("demo-a-user", done.stdout)
+        self.assertNotEqual(self.command("capture", "0000-0").returncode, 0)
+
+    def test_the_breaker_is_armed_by_whoever_has_the_token(self):
+        done = self.command("rearm", "bulk_sync/get", "--by", "Ada")
+        self.assertEqual((done.returncode, done.stdout), (0, "the breaker is armed again for bulk_sync/get\n"))
+        self.browser.open(self.demo.admin + "/")
+        self.assertIn("by Ada", self.browser.text("#events"))
+        for token, rule in (("not the token at all", "bulk_sync/get"), (TOKEN, "bulk_sync/gett")):
+            done = self.command("rearm", rule, token=token)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertNotEqual(done.stderr, "")
+
+    def command(self, *arguments, token=TOKEN):
+        environment = {**os.environ, "SHIM_ADMIN_TOKEN": token}
+        command = [PROGRAM, *arguments, "--admin", self.demo.admin]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
 # Texts whose contrast is below what WCAG 2.2 asks for at level AA: 4.5, or 3 for large ones.
