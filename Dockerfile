@@ -10,9 +10,9 @@ WORKDIR /build
 # `release`, or another profile of Cargo.toml.
 ARG PROFILE=release
 
-# Linked statically against glibc: its allocator is much faster than that of musl with many threads, and since 2.34 it
-# looks names up by itself, without modules to load. Only what is built for the named target is linked like this, so
-# that macros stay what the compiler can load.
+# Linked statically against glibc, with which everything is tested, and which since 2.34 looks names up by itself, without
+# modules to load. Only what is built for the named target is linked like this, so that macros stay what the compiler
+# can load.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 
 # The dependencies, with an empty program in our place: a layer that lasts until Cargo.toml or Cargo.lock changes.

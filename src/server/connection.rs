@@ -48,13 +48,22 @@ impl Client {
         let stream = Watched::new(stream, settings.write_timeout, signs.clone());
         let peer = Peer { address, tls: tls.is_some() };
         let talk = Talk { peer, settings, signs, metrics, handler, told };
-        let Some(tls) = tls else { return talk.serve(stream).await };
-        let shaking = Box::pin(TlsAcceptor::from(tls).accept(stream));
-        match tokio::time::timeout(talk.settings.header_timeout, shaking).await {
-            // Both in boxes: most connections have no TLS, and shall not have the place for it.
-            Ok(Ok(stream)) => Box::pin(talk.serve(Box::new(stream))).await,
-            Ok(Err(error)) => tracing::debug!(%error, peer = %address, "no TLS came about"),
-            Err(_) => count_late_head(&talk.signs, peer, &talk.metrics),
+        match tls {
+            None => talk.serve(stream).await,
+            // In a box: most connections have no TLS, and shall not have the place for it.
+            Some(tls) => Box::pin(shake(talk, tls, stream)).await,
         }
+    }
+}
+
+/// Serves a client over TLS, once both agree on how.
+async fn shake<H: Handler>(talk: Talk<H>, tls: Arc<ServerConfig>, stream: Watched) {
+    let shaking = TlsAcceptor::from(tls).accept(stream);
+    match tokio::time::timeout(talk.settings.header_timeout, shaking).await {
+        Ok(Ok(stream)) => Box::pin(talk.serve(Box::new(stream))).await,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, peer = %talk.peer.address, "no TLS came about");
+        }
+        Err(_) => count_late_head(&talk.signs, talk.peer, &talk.metrics),
     }
 }

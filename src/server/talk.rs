@@ -48,7 +48,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How soon after an answer a connection gives its buffers back, and how exactly `header_timeout` is
 /// kept. While a request is under way it is looked at less often, at last once in `SELDOM`.
-const SOON: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(50);
 const SELDOM: Duration = Duration::from_secs(1);
 
 /// How long a connection that ends may take to say so.
@@ -84,7 +84,7 @@ impl<H: Handler> Talk<H> {
             return;
         };
         if PREFACE.starts_with(&first) || first.starts_with(PREFACE) {
-            match self.rest_of_preface(&mut stream, first).await {
+            match Box::pin(self.rest_of_preface(&mut stream, first)).await {
                 Ok(preface) => return Box::pin(self.http2(Ahead::new(stream, preface))).await,
                 Err(Some(other)) => first = other,
                 Err(None) => return,
@@ -165,7 +165,7 @@ impl<H: Handler> Talk<H> {
         builder.max_buf_size(LARGEST_HEAD);
         let mut connection = builder.serve_connection(TokioIo::new(stream), service);
         let soon = SOON.min(patience / 4);
-        let (mut pause, mut seen, mut since) = (soon, self.signs.requests(), Instant::now());
+        let (mut pause, began) = (soon, Instant::now());
         let mut look = std::pin::pin!(tokio::time::sleep(pause));
         let mut staying = true;
         loop {
@@ -183,20 +183,20 @@ impl<H: Handler> Talk<H> {
                 }
                 () = look.as_mut() => {
                     let now = Instant::now();
-                    let requests = self.signs.requests();
                     let is_busy = self.signs.is_busy();
                     pause = if is_busy { (pause * 2).min(SELDOM.max(soon)) } else { soon };
                     look.as_mut().reset(now + pause);
-                    if is_busy || requests != seen {
-                        (seen, since) = (requests, now);
+                    if is_busy {
                         continue;
                     }
-                    let left = patience.saturating_sub(now.saturating_duration_since(since));
+                    let since = self.signs.answered_at().map_or(began, |end| end.max(began));
+                    let waited = now.saturating_duration_since(since);
+                    let left = patience.saturating_sub(waited);
                     if left.is_zero() {
                         self.count_late_head();
                         return None;
                     }
-                    if staying && self.signs.is_at_rest() {
+                    if staying && waited >= soon && self.signs.is_at_rest() {
                         let parts = connection.into_parts();
                         let (stream, ahead) = parts.io.into_inner().into_parts();
                         // Of two, one is empty: what the library read, it read to the end.

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// A connection whose writes fail once the client has taken no byte for `patience`.
 pub(super) struct Watched {
@@ -19,6 +19,9 @@ pub(super) struct Watched {
     stalled: Option<Pin<Box<Sleep>>>,
     signs: Arc<Signs>,
 }
+
+/// Some moment before all requests.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// What a connection tells about its client, for whoever has to say why it ended.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Signs {
     /// Whether the last one has no answer yet, or not all of it. Said of HTTP/1.1 only, where one
     /// request comes after the other.
     is_busy: AtomicBool,
+    /// When the last answer ended, in milliseconds since [`START`]; 0 before the first one.
+    ended: AtomicU64,
     /// Whether the last one had no body, so that none of it can be left in the stream.
     is_bodiless: AtomicBool,
 }
@@ -47,6 +52,12 @@ impl Signs {
     /// Whether a request is under way.
     pub(super) fn is_busy(&self) -> bool {
         self.is_busy.load(Ordering::Relaxed)
+    }
+
+    /// When the last answer ended; none before the first one.
+    pub(super) fn answered_at(&self) -> Option<Instant> {
+        let millis = self.ended.load(Ordering::Relaxed);
+        (millis > 0).then(|| *START + Duration::from_millis(millis))
     }
 
     /// Whether nothing is under way in either direction: the next byte begins a request.
@@ -71,6 +82,8 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        let millis = START.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        self.0.ended.store(millis.max(1), Ordering::Relaxed);
         self.0.began.store(false, Ordering::Relaxed);
         self.0.is_busy.store(false, Ordering::Relaxed);
     }

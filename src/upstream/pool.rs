@@ -49,6 +49,10 @@ const LARGEST_HEAD: u32 = 64 << 10;
 /// How long a connection may take to become free once its answer is complete.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Connections that a lane keeps. Each holds some 20 KiB of buffers, and after a moment with hundreds of
+/// requests at once most would only wait for their end.
+const MOST_IDLE: usize = 64;
+
 /// More threads than this share lanes, which costs time and nothing else.
 const LANES: usize = 64;
 
@@ -222,6 +226,9 @@ impl Lane {
 
     fn keep(self: &Arc<Self>, sender: Http1) {
         let mut state = self.state();
+        if state.idle.len() >= MOST_IDLE {
+            return;
+        }
         state.idle.push((sender, Instant::now()));
         if !std::mem::replace(&mut state.is_swept, true) {
             tokio::spawn(sweep(Arc::downgrade(self)));
