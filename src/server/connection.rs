@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::Handler;
@@ -47,7 +48,8 @@ impl Client {
         let signs = Arc::new(Signs::default());
         let stream = Watched::new(stream, settings.write_timeout, signs.clone());
         let peer = Peer { address, tls: tls.is_some() };
-        let talk = Talk { peer, settings, signs, metrics, handler, told };
+        let began = Instant::now();
+        let talk = Talk { peer, settings, signs, metrics, handler, began, told };
         match tls {
             None => talk.serve(stream).await,
             // In a box: most connections have no TLS, and shall not have the place for it.

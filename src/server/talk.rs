@@ -61,6 +61,8 @@ pub(super) struct Talk<H> {
     pub(super) signs: Arc<Signs>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) handler: Arc<H>,
+    /// When the connection came.
+    pub(super) began: Instant,
     /// The first message tells the client to go away once requests under way are finished.
     pub(super) told: watch::Receiver<()>,
 }
@@ -112,6 +114,8 @@ impl<H: Handler> Talk<H> {
     ) -> Next {
         let mut bytes = [0; 32];
         let read = tokio::select! {
+            // What has come is answered, whatever else there is to do.
+            biased;
             read = tokio::time::timeout(patience, stream.read(&mut bytes)) => read,
             _ = self.told.changed() => Ok(Ok(0)),
         };
@@ -165,7 +169,7 @@ impl<H: Handler> Talk<H> {
         builder.max_buf_size(LARGEST_HEAD);
         let mut connection = builder.serve_connection(TokioIo::new(stream), service);
         let soon = SOON.min(patience / 4);
-        let (mut pause, began) = (soon, Instant::now());
+        let mut pause = soon;
         let mut look = std::pin::pin!(tokio::time::sleep(pause));
         let mut staying = true;
         loop {
@@ -189,7 +193,7 @@ impl<H: Handler> Talk<H> {
                     if is_busy {
                         continue;
                     }
-                    let since = self.signs.answered_at().map_or(began, |end| end.max(began));
+                    let since = self.signs.answered_at().unwrap_or(self.began);
                     let waited = now.saturating_duration_since(since);
                     let left = patience.saturating_sub(waited);
                     if left.is_zero() {
