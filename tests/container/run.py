@@ -60,6 +60,8 @@ def main() -> int:
             # What is optimized less is larger.
             if options.profile == "release" and size >= LARGEST:
                 raise Failed(f"the image has {size} bytes, and should have less than {LARGEST}")
+            if options.profile == "release" and b".symtab" in (root / PROGRAM).read_bytes():
+                raise Failed("the program is not stripped of its symbols")
             shutil.copy2(root / PROGRAM, storage.folder / PROGRAM)
             run(root, config, storage.folder)
         finally:
