@@ -1,6 +1,6 @@
 //! What reports are made of besides usage: the rules in force, and where to read on.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -17,21 +17,32 @@ pub struct Told(Arc<ArcSwap<InForce>>);
 
 #[derive(Debug, Default)]
 struct InForce {
-    catalogue: Vec<Entry>,
+    rules: Rules,
     guide: String,
+    /// What the rules do, put together when the first report is asked for: nobody shall wait for it
+    /// at the start.
+    catalogue: OnceLock<Vec<Entry>>,
+}
+
+impl InForce {
+    fn catalogue(&self) -> &[Entry] {
+        self.catalogue.get_or_init(|| {
+            let mut entries = catalogue::entries(&self.rules);
+            entries.retain(|entry| self.rules.in_force().any(|rule| rule.id == entry.rule));
+            entries
+        })
+    }
 }
 
 impl Told {
     /// Tells of these from now on.
     pub fn tell(&self, rules: &Rules, settings: &Settings) {
-        let guide = settings.migration_guide.to_string();
-        let mut catalogue = catalogue::entries(rules);
-        catalogue.retain(|entry| rules.in_force().any(|rule| rule.id == entry.rule));
-        self.0.store(Arc::new(InForce { catalogue, guide }));
+        let (rules, guide) = (rules.clone(), settings.migration_guide.to_string());
+        self.0.store(Arc::new(InForce { rules, guide, catalogue: OnceLock::new() }));
     }
 
     pub(super) fn report(&self, usage: usage::View, rollout: RolloutView) -> Report {
         let told = self.0.load();
-        report::report(usage, rollout, &told.catalogue, told.guide.clone())
+        report::report(usage, rollout, told.catalogue(), told.guide.clone())
     }
 }

@@ -39,9 +39,10 @@ pub(super) fn compile(file: &str, source: &str, options: &Options) -> Result<Rul
 /// Rules that match the same request.
 pub(super) fn overlaps(rules: &[Arc<Rule>]) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (index, rule) in rules.iter().enumerate() {
-        let clash = rules.iter().take(index).find(|other| {
-            let same_shape = other.method == rule.method && shape(&other.path) == shape(&rule.path);
+    let shapes: Vec<String> = rules.iter().map(|rule| shape(&rule.path)).collect();
+    for (index, (rule, own)) in rules.iter().zip(&shapes).enumerate() {
+        let clash = rules.iter().zip(&shapes).take(index).find(|(other, others)| {
+            let same_shape = other.method == rule.method && *others == own;
             let shared = |callers: &Vec<CallerKind>| {
                 other
                     .callers
@@ -50,7 +51,7 @@ pub(super) fn overlaps(rules: &[Arc<Rule>]) -> Vec<Finding> {
             };
             same_shape && rule.callers.as_ref().is_none_or(shared)
         });
-        if let Some(other) = clash {
+        if let Some((other, _)) = clash {
             found.push(Finding {
                 file: format!("{}.toml", rule.id),
                 line: 1,
