@@ -132,13 +132,12 @@ impl Report {
 fn generalize(mut pointers: BTreeSet<String>) -> BTreeSet<String> {
     // Where any of them has an index: grouping what cannot be grouped would cost a list of thousands
     // more than all else.
-    let mut places = 0_u64;
-    for pointer in &pointers {
-        let indices = pointer.split('/').enumerate().filter(|(_, segment)| is_index(segment));
-        places |= indices
-            .fold(0, |places, (place, _)| places | 1_u64.checked_shl(place as u32).unwrap_or(0));
-    }
-    for place in (0..64).rev().filter(|place| places >> place & 1 == 1) {
+    let indices = |pointer: &str| -> Vec<usize> {
+        let segments = pointer.split('/').enumerate();
+        segments.filter(|(_, segment)| is_index(segment)).map(|(place, _)| place).collect()
+    };
+    let places: BTreeSet<usize> = pointers.iter().flat_map(|pointer| indices(pointer)).collect();
+    for place in places.into_iter().rev() {
         let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
         for pointer in &pointers {
             groups.entry(around(pointer, place)).or_default().push(pointer);

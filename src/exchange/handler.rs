@@ -244,7 +244,8 @@ impl Workings {
     /// Forwards a legacy request that no rule is for. Only its version changes on the way up; on
     /// the way down a 401 takes the legacy form, and addresses of upstream become the shim's.
     async fn pass(&self, request: Incoming) -> Result<Response<Body>, Failure> {
-        let front = Front::of(Arrival::of(&*request), request.headers(), &self.trusted_proxies);
+        let front =
+            Front::of(Arrival::of_request(&request), request.headers(), &self.trusted_proxies);
         let version = HeaderValue::from_static(UPSTREAM_VERSION);
         let mut response = self.forward(request, Some(version)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {

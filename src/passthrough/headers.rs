@@ -51,43 +51,25 @@ pub struct Arrival {
     pub host: Option<HeaderValue>,
 }
 
-/// What tells how a request arrived.
-pub struct Head<'h> {
-    uri: &'h Uri,
-    version: Version,
-    headers: &'h HeaderMap,
-    extensions: &'h Extensions,
-}
-
-impl<'h> From<&'h Parts> for Head<'h> {
-    fn from(parts: &'h Parts) -> Self {
-        let Parts { uri, version, headers, extensions, .. } = parts;
-        Self { uri, version: *version, headers, extensions }
-    }
-}
-
-impl<'h, B> From<&'h Request<B>> for Head<'h> {
-    fn from(request: &'h Request<B>) -> Self {
-        Self {
-            uri: request.uri(),
-            version: request.version(),
-            headers: request.headers(),
-            extensions: request.extensions(),
-        }
-    }
-}
-
 impl Arrival {
     /// Reads how a request arrived. The authority of its target (HTTP/2 `:authority`, absolute
     /// form) beats `Host`, as RFC 9112 §3.2.2 says.
-    pub fn of<'h>(head: impl Into<Head<'h>>) -> Self {
-        let head = head.into();
-        let authority = head.uri.authority();
+    pub fn of(parts: &Parts) -> Self {
+        Self::new(&parts.uri, parts.version, &parts.headers, &parts.extensions)
+    }
+
+    /// The same of a request that is whole.
+    pub fn of_request<B>(request: &Request<B>) -> Self {
+        Self::new(request.uri(), request.version(), request.headers(), request.extensions())
+    }
+
+    fn new(uri: &Uri, version: Version, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let authority = uri.authority();
         let authority = authority.and_then(|text| HeaderValue::from_str(text.as_str()).ok());
         Self {
-            peer: head.extensions.get::<Peer>().copied(),
-            version: head.version,
-            host: authority.or_else(|| head.headers.get(HOST).cloned()),
+            peer: extensions.get::<Peer>().copied(),
+            version,
+            host: authority.or_else(|| headers.get(HOST).cloned()),
         }
     }
 }

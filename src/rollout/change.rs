@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::callers::{FORMS, Pattern};
 use super::plan::{Part, Percent};
 use super::view::Mode;
 
@@ -32,6 +33,12 @@ pub struct Change {
     /// Percentage of translated requests that are compared, from 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<f64>,
+    /// Callers that are in whatever the share, as the rollout file writes them; all of them, no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// Callers that stay with legacy, written alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deny: Option<Vec<String>>,
     /// Whether the breaker is armed again: of the rule, or of all, and then legacy is believed to
     /// be served again too.
     #[serde(default)]
@@ -59,7 +66,8 @@ impl Change {
             mode: self.mode,
             share: self.share.and_then(Percent::new),
             verify: self.verify.and_then(Percent::new),
-            ..Part::default()
+            allow: self.allow.as_deref().map(patterns),
+            deny: self.deny.as_deref().map(patterns),
         }
     }
 
@@ -78,13 +86,20 @@ impl Change {
         if let Some(verify) = self.verify {
             said.push(format!("verify set to {verify}%"));
         }
+        for (name, callers) in [("allow", &self.allow), ("deny", &self.deny)] {
+            match callers.as_deref() {
+                None => {}
+                Some([]) => said.push(format!("{name} emptied")),
+                Some(callers) => said.push(format!("{name} set to {}", callers.join(", "))),
+            }
+        }
         if self.rearm {
             said.push("breaker armed again".to_owned());
         }
         said.join(", ")
     }
 
-    /// What is wrong with the numbers, and with saying nothing.
+    /// What is wrong with numbers and callers, and with saying nothing.
     pub(super) fn wrong(&self, index: usize) -> Vec<Wrong> {
         let field = |name: &str| format!("changes/{index}/{name}");
         let mut wrong = Vec::new();
@@ -97,13 +112,28 @@ impl Change {
                 });
             }
         }
+        for (name, callers) in [("allow", &self.allow), ("deny", &self.deny)] {
+            for text in callers.iter().flatten().filter(|text| Pattern::parse(text).is_none()) {
+                wrong.push(Wrong {
+                    field: field(name),
+                    message: format!("`{text}` names no callers"),
+                    hint: FORMS.to_owned(),
+                });
+            }
+        }
         if self.sentence().is_empty() {
             wrong.push(Wrong {
                 field: format!("changes/{index}"),
                 message: "changes nothing".to_owned(),
-                hint: "give `mode`, `share`, `verify`, `rearm` or `reset`".to_owned(),
+                hint: "give `mode`, `share`, `verify`, `allow`, `deny`, `rearm` or `reset`"
+                    .to_owned(),
             });
         }
         wrong
     }
+}
+
+/// The callers that texts name; those that name none are told of as wrong before.
+fn patterns(texts: &[String]) -> Vec<Pattern> {
+    texts.iter().filter_map(|text| Pattern::parse(text)).collect()
 }

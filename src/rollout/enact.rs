@@ -159,6 +159,8 @@ impl Rollout {
                 own.mode = part.mode.or(own.mode);
                 own.share = part.share.or(own.share);
                 own.verify = part.verify.or(own.verify);
+                own.allow = part.allow.or_else(|| own.allow.take());
+                own.deny = part.deny.or_else(|| own.deny.take());
             }
             if change.rearm {
                 self.rearm(&book, change.rule.as_deref());

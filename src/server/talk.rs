@@ -85,12 +85,14 @@ impl<H: Handler> Talk<H> {
         let Some(mut first) = self.wait(&mut stream, self.settings.header_timeout).await else {
             return;
         };
-        if PREFACE.starts_with(&first) || first.starts_with(PREFACE) {
-            match Box::pin(self.rest_of_preface(&mut stream, first)).await {
-                Ok(preface) => return Box::pin(self.http2(Ahead::new(stream, preface))).await,
-                Err(Some(other)) => first = other,
-                Err(None) => return,
+        if PREFACE.starts_with(&first) {
+            match Box::pin(self.enough_to_tell(&mut stream, first)).await {
+                Some(bytes) => first = bytes,
+                None => return,
             }
+        }
+        if first.starts_with(PREFACE) {
+            return Box::pin(self.http2(Ahead::new(stream, first))).await;
         }
         loop {
             let serving = Box::pin(self.http1(Ahead::new(stream, first)));
@@ -134,27 +136,25 @@ impl<H: Handler> Talk<H> {
         }
     }
 
-    /// Reads on until it is clear that the client speaks HTTP/2, and gives all that was read; as an
-    /// error, if it does not.
-    async fn rest_of_preface(
+    /// Reads on for as long as HTTP/2 may have begun, and gives all that was read.
+    async fn enough_to_tell(
         &mut self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
         first: Bytes,
-    ) -> Result<Bytes, Next> {
+    ) -> Next {
         let until = Instant::now() + self.settings.header_timeout;
         let mut read = first.to_vec();
-        while read.len() < PREFACE.len() {
+        while read.len() < PREFACE.len() && PREFACE.starts_with(&read) {
             let left = until.saturating_duration_since(Instant::now());
             let Some(more) = self.wait(stream, left).await else {
-                self.count_late_head();
-                return Err(None);
+                if Instant::now() >= until {
+                    self.count_late_head();
+                }
+                return None;
             };
             read.extend_from_slice(&more);
-            if !read.starts_with(PREFACE) && !PREFACE.starts_with(&read) {
-                return Err(Some(read.into()));
-            }
         }
-        Ok(read.into())
+        Some(read.into())
     }
 
     /// Serves HTTP/1.1 until the connection is over, or idle: then it gives the stream, what was read
@@ -188,7 +188,7 @@ impl<H: Handler> Talk<H> {
                 () = look.as_mut() => {
                     let now = Instant::now();
                     let is_busy = self.signs.is_busy();
-                    pause = if is_busy { (pause * 2).min(SELDOM.max(soon)) } else { soon };
+                    pause = if is_busy { (pause * 2).min(SELDOM) } else { soon };
                     look.as_mut().reset(now + pause);
                     if is_busy {
                         continue;
@@ -277,6 +277,8 @@ impl<H: Handler> Talk<H> {
             let key = Key::ClientTooSlow;
             metrics.error(key);
             tracing::info!(key = key.text(), %peer, "a client stopped reading (`write_timeout`)");
+        } else if error.is_timeout() {
+            self.count_late_head();
         } else if error.is_parse_too_large() {
             let key = Key::HeadersTooLarge;
             metrics.error(key);

@@ -82,7 +82,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let millis = START.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        let millis = u64::try_from(START.elapsed().as_millis()).unwrap_or_default();
         self.0.ended.store(millis.max(1), Ordering::Relaxed);
         self.0.began.store(false, Ordering::Relaxed);
         self.0.is_busy.store(false, Ordering::Relaxed);

@@ -83,6 +83,35 @@ async fn a_connection_that_rested_goes_on_over_tls() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_taken_slowly_is_whole() {
+    // More than any socket holds, so that the end of it waits in the shim.
+    const SIZE: usize = 24 << 20;
+    let (origin, _) = raw_upstream(async |mut stream: TcpStream| {
+        read_head(&mut stream).await;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let _ = stream.write_all(&vec![b'a'; SIZE]).await;
+    })
+    .await;
+    let shim = Shim::translating(&origin, &[]).await;
+    let mut client = TcpStream::connect(shim.address).await.unwrap();
+    send(&mut client, GET).await;
+    let (mut taken, mut buffer) = (0, vec![0; 64 << 10]);
+    while taken < SIZE {
+        // The last of it, piece by piece and with waits.
+        if taken + (6 << 20) > SIZE && taken % 7 == 0 {
+            tokio::time::sleep(REST / 10).await;
+        }
+        let read = soon(client.read(&mut buffer)).await.unwrap();
+        assert_ne!(read, 0, "the answer was cut after {taken} bytes");
+        taken += read;
+        if taken == read {
+            tokio::time::sleep(REST).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_was_not_read_is_no_request() {
     // Upstream answers before the body is there; what comes of it then must not be taken for a head.
     let (origin, count) = raw_upstream(async |mut stream: TcpStream| {

@@ -736,3 +736,40 @@ async fn a_caller_that_became_another_is_served_as_the_rollout_says_for_it() {
     assert_eq!(version, "2025-09-18");
     assert!(!head.contains("x-shim-mode"), "{head}");
 }
+
+#[tokio::test]
+async fn callers_are_let_in_and_kept_out_while_it_runs() {
+    let both = Both::start(Emulator::seeded()).await;
+    let rollout = file("share = 0\n");
+    let flags = [("admin_token", TOKEN)];
+    let shim = both.shim(rollout.path().to_str().unwrap(), &flags).await;
+    let path = bulk_sync(MULTI_BULK_SYNC);
+    let is_translated =
+        async || get(shim.address, &path, "demo-a-user").await.0.contains("x-shim-rule");
+    let change = async |change: Value| {
+        let (head, body) = put(shim.admin, TOKEN, &json!({ "changes": [change] })).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head} {body}");
+    };
+    let organization = format!("organization:{ORGANIZATION_A}");
+    assert!(!is_translated().await);
+    change(json!({ "rule": "bulk_sync/get", "allow": [organization] })).await;
+    assert!(is_translated().await);
+    // What is left out stays.
+    change(json!({ "rule": "bulk_sync/get", "share": 1 })).await;
+    assert!(is_translated().await);
+    change(json!({ "rule": "bulk_sync/get", "deny": [organization] })).await;
+    assert!(!is_translated().await);
+    change(json!({ "rule": "bulk_sync/get", "deny": [] })).await;
+    assert!(is_translated().await);
+    let said =
+        view(shim.admin).await.events.iter().map(|event| event.what.clone()).collect::<Vec<_>>();
+    assert_eq!(said[0], "deny emptied");
+    assert_eq!(said[1], format!("deny set to {organization}"));
+    change(json!({ "rule": "bulk_sync/get", "reset": true })).await;
+    assert!(!is_translated().await);
+    let wrong = json!({ "changes": [{ "allow": ["acme"] }] });
+    let (head, body) = put(shim.admin, TOKEN, &wrong).await;
+    assert!(head.starts_with("HTTP/1.1 422 "), "{head}");
+    assert_eq!(body["mistakes"][0]["field"], "changes/0/allow", "{body}");
+    assert!(body["mistakes"][0]["hint"].as_str().unwrap().contains("organization:ID"), "{body}");
+}
