@@ -4,6 +4,7 @@
 //! synthesized, approximated or dropped, each by the JSON pointer of the message it concerns,
 //! and which of their branches they took, so that tests can tell that every branch has a case.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -32,12 +33,36 @@ impl How {
 /// The notes of one translation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    base: String,
+    base: Base,
+    /// What is noted of items of a list: mostly the same of many, so the pointer is kept once.
+    groups: Vec<Group>,
+    /// The others.
     entries: BTreeSet<(How, String)>,
     // Few, and most often the same ones again: looking through them beats a tree.
     branches: Vec<&'static str>,
 }
 
+/// Where a resource stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Base {
+    /// Its pointer; of an item of a list, up to its index.
+    before: String,
+    index: Option<u32>,
+}
+
+/// What is noted alike of items of one list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    how: How,
+    /// The pointer before and after the index.
+    before: String,
+    after: String,
+    /// In order.
+    indices: Vec<u32>,
+}
+
+/// How many groups are kept: more would take too long to look through.
+const GROUPS: usize = 16;
 /// More pointers than this that differ in one index only become one with a `*`.
 const EXACT: usize = 8;
 /// The header's size in bytes, beyond which the rest is counted.
@@ -46,19 +71,43 @@ const HEADER_LIMIT: usize = 4096;
 impl Report {
     /// Notes a pointer below the current base.
     pub fn note(&mut self, how: How, pointer: &str) {
-        self.entries.insert((how, [&self.base, pointer].concat()));
+        let Base { before, index } = &self.base;
+        let Some(index) = *index else {
+            self.entries.insert((how, [before, pointer].concat()));
+            return;
+        };
+        let is_it =
+            |group: &Group| group.how == how && group.after == pointer && group.before == *before;
+        if let Some(group) = self.groups.iter_mut().find(|group| is_it(group)) {
+            group.add(index);
+        } else if self.groups.len() < GROUPS {
+            let (before, after) = (before.clone(), pointer.to_owned());
+            self.groups.push(Group { how, before, after, indices: vec![index] });
+        } else {
+            self.entries.insert((how, format!("{before}{index}{pointer}")));
+        }
     }
 
     /// Sets where the resource stands that the next notes speak of; gives the former base.
-    pub fn rebase(&mut self, base: &str) -> String {
-        std::mem::replace(&mut self.base, base.to_owned())
+    pub fn rebase(&mut self, base: &str) -> Base {
+        std::mem::replace(&mut self.base, Base::of(base))
+    }
+
+    /// Goes back to a former base.
+    pub fn restore(&mut self, base: Base) {
+        self.base = base;
     }
 
     /// Like [`Self::rebase`], for an item of a list that is a member of the document.
     pub fn rebase_to_item(&mut self, list: &str, index: usize) {
-        self.base.clear();
+        let Base { before, index: own } = &mut self.base;
+        before.clear();
         // Writing to a String cannot fail.
-        let _ = write!(self.base, "/{list}/{index}");
+        let _ = write!(before, "/{list}/");
+        *own = u32::try_from(index).ok();
+        if own.is_none() {
+            let _ = write!(before, "{index}");
+        }
     }
 
     /// Notes that a named branch of a lens or flow was taken.
@@ -70,6 +119,9 @@ impl Report {
 
     /// Takes over the notes of a part, below the current base.
     pub fn absorb(&mut self, part: Self) {
+        for group in &part.groups {
+            group.pointers().for_each(|pointer| self.note(group.how, &pointer));
+        }
         for (how, pointer) in part.entries {
             self.note(how, &pointer);
         }
@@ -77,8 +129,18 @@ impl Report {
     }
 
     /// Every note, in a stable order.
-    pub fn entries(&self) -> impl Iterator<Item = (How, &str)> {
-        self.entries.iter().map(|(how, pointer)| (*how, pointer.as_str()))
+    pub fn entries(&self) -> impl Iterator<Item = (How, String)> {
+        let grouped = self.groups.iter().flat_map(|group| {
+            let how = group.how;
+            group.pointers().map(move |pointer| (how, pointer))
+        });
+        grouped.chain(self.entries.iter().cloned()).collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// How many notes of each kind there are.
+    pub fn counts(&self) -> impl Iterator<Item = (How, u64)> {
+        let grouped = self.groups.iter().map(|group| (group.how, group.indices.len() as u64));
+        grouped.chain(self.entries.iter().map(|(how, _)| (*how, 1)))
     }
 
     /// The branches taken.
@@ -88,7 +150,7 @@ impl Report {
 
     /// Whether there is nothing to disclose.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.groups.is_empty() && self.entries.is_empty()
     }
 
     /// The value of `X-Shim-Disclosed`; none where there is nothing to disclose.
@@ -100,17 +162,14 @@ impl Report {
         if self.is_empty() {
             return None;
         }
-        let mut items = Vec::new();
-        for how in [How::Dropped, How::Synthesized, How::Approximated] {
-            let own = self.entries.iter().filter(|(own, _)| *own == how);
-            let item = |pointer: &str| [how.text(), "=", &safe(pointer)].concat();
-            // So few cannot be too many that differ in one index.
-            if own.clone().nth(EXACT).is_none() {
-                items.extend(own.map(|(_, pointer)| item(pointer)));
-                continue;
+        let item = |how: How, pointer: &str| [how.text(), "=", &safe(pointer)].concat();
+        let mut items: Vec<String> = Vec::new();
+        if self.groups.is_empty() && self.entries.len() <= EXACT {
+            items.extend(self.entries.iter().map(|(how, pointer)| item(*how, pointer)));
+        } else {
+            for how in [How::Dropped, How::Synthesized, How::Approximated] {
+                items.extend(self.general(how).iter().map(|pointer| item(how, pointer)));
             }
-            let general = generalize(own.map(|(_, pointer)| pointer.clone()).collect());
-            items.extend(general.iter().map(|pointer| item(pointer)));
         }
         let mut header = String::new();
         for (index, item) in items.iter().enumerate() {
@@ -124,6 +183,67 @@ impl Report {
             header.push_str(item);
         }
         Some(header)
+    }
+
+    /// The pointers of one kind, groups of more than [`EXACT`] that differ in one index replaced by one
+    /// with a `*`.
+    fn general(&self, how: How) -> BTreeSet<String> {
+        let groups = || self.groups.iter().filter(|group| group.how == how);
+        let others = || self.entries.iter().filter(|(own, _)| *own == how);
+        let count = groups().map(|group| group.indices.len()).sum::<usize>() + others().count();
+        let mut rest: BTreeSet<String> = others().map(|(_, pointer)| pointer.clone()).collect();
+        // So few cannot be too many that differ in one index.
+        if count <= EXACT {
+            rest.extend(groups().flat_map(Group::pointers));
+            return rest;
+        }
+        // Most lists disclose the same of many items: what such a group becomes is plain.
+        let is_large = |group: &&Group| group.indices.len() > EXACT && group.has_one_index();
+        rest.extend(groups().filter(|group| !is_large(group)).flat_map(Group::pointers));
+        rest.retain(|pointer| !groups().filter(is_large).any(|group| group.covers(pointer)));
+        let mut general = generalize(rest);
+        let large = groups().filter(is_large);
+        general.extend(large.map(|Group { before, after, .. }| format!("{before}*{after}")));
+        general
+    }
+}
+
+impl Base {
+    fn of(pointer: &str) -> Self {
+        let start = pointer.rfind('/').map_or(0, |slash| slash + 1);
+        let (before, segment) = pointer.split_at(start);
+        // An index is written in one way; whatever else looks like a number is a key.
+        let is_own = is_index(segment) && (segment == "0" || !segment.starts_with('0'));
+        match segment.parse().ok().filter(|_| is_own && start > 0) {
+            Some(index) => Self { before: before.to_owned(), index: Some(index) },
+            None => Self { before: pointer.to_owned(), index: None },
+        }
+    }
+}
+
+impl Group {
+    fn add(&mut self, index: u32) {
+        // Items mostly come in order.
+        if self.indices.last().is_none_or(|last| *last < index) {
+            self.indices.push(index);
+        } else if let Err(place) = self.indices.binary_search(&index) {
+            self.indices.insert(place, index);
+        }
+    }
+
+    fn pointers(&self) -> impl Iterator<Item = String> {
+        let Self { before, after, .. } = self;
+        self.indices.iter().map(move |index| format!("{before}{index}{after}"))
+    }
+
+    /// Whether its pointers have no index but the one they differ in.
+    fn has_one_index(&self) -> bool {
+        !self.before.split('/').chain(self.after.split('/')).any(is_index)
+    }
+
+    fn covers(&self, pointer: &str) -> bool {
+        let rest = pointer.strip_prefix(&*self.before);
+        rest.and_then(|rest| rest.strip_suffix(&*self.after)).is_some_and(is_index)
     }
 }
 
@@ -169,10 +289,10 @@ fn is_index(segment: &str) -> bool {
     !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn safe(pointer: &str) -> String {
+fn safe(pointer: &str) -> Cow<'_, str> {
     const UNSAFE: percent_encoding::AsciiSet =
         percent_encoding::CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
-    percent_encoding::utf8_percent_encode(pointer, &UNSAFE).to_string()
+    percent_encoding::utf8_percent_encode(pointer, &UNSAFE).into()
 }
 
 /// A JSON pointer segment, escaped (RFC 6901 section 3).
@@ -181,59 +301,4 @@ pub fn segment(key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_header_names_exact_pointers() {
-        let mut report = Report::default();
-        report.rebase("/data");
-        report.note(How::Synthesized, "/mode");
-        report.note(How::Dropped, "/schedule/multi/schedules/1");
-        assert_eq!(
-            report.header().unwrap(),
-            "dropped=/data/schedule/multi/schedules/1, synthesized=/data/mode"
-        );
-        assert_eq!(Report::default().header(), None);
-    }
-
-    #[test]
-    fn more_than_eight_that_differ_in_an_index_become_one() {
-        let mut report = Report::default();
-        for item in 0..9 {
-            report.note(How::Dropped, &format!("/data/{item}/a"));
-        }
-        for item in 0..8 {
-            report.note(How::Dropped, &format!("/data/{item}/b"));
-        }
-        let header = report.header().unwrap();
-        assert!(header.starts_with("dropped=/data/*/a, dropped=/data/0/b, "), "{header}");
-    }
-
-    #[test]
-    fn two_indices_are_generalized_in_turn() {
-        let mut report = Report::default();
-        for item in 0..20 {
-            for inner in 0..10 {
-                report.note(
-                    How::Synthesized,
-                    &format!("/data/{item}/override_fields/{inner}/source"),
-                );
-            }
-        }
-        assert_eq!(report.header().unwrap(), "synthesized=/data/*/override_fields/*/source");
-    }
-
-    #[test]
-    fn the_header_is_bounded_and_counts_the_rest() {
-        let mut report = Report::default();
-        for item in 0..1000 {
-            report.note(How::Dropped, &format!("/data/key-{item}, {}", "x".repeat(20)));
-        }
-        let header = report.header().unwrap();
-        assert!(header.len() <= HEADER_LIMIT, "{}", header.len());
-        let (_, left) = header.rsplit_once(", +").unwrap();
-        assert!(left.parse::<usize>().unwrap() > 900);
-        assert!(http::HeaderValue::from_str(&header).is_ok());
-    }
-}
+mod tests;

@@ -52,8 +52,10 @@ pub mod check;
 pub mod cli;
 pub mod contract;
 pub mod coverage;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod disclosure;
+#[cfg(feature = "demo")]
 pub mod emulator;
 pub mod exchange;
 pub mod explain;

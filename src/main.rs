@@ -10,23 +10,20 @@ use std::sync::Arc;
 use clap::Parser;
 use polytomic_shim::admin::Status;
 use polytomic_shim::cli::{
-    Cli, Command, DemoArguments, EmulatorArguments, Flags, HealthcheckArguments, ReportArguments,
-    RulesArguments, TableFormat, healthcheck, question,
+    Cli, Command, DemoArguments, Flags, HealthcheckArguments, ReportArguments, RulesArguments,
+    TableFormat, healthcheck, question,
 };
-use polytomic_shim::demo::receiver::Receiver;
-use polytomic_shim::emulator::{Emulator, Options};
 use polytomic_shim::exchange::Translator;
 use polytomic_shim::reload::Reload;
 use polytomic_shim::rollout::{self, Rollout};
 use polytomic_shim::rules::Rules;
-use polytomic_shim::secret::Secret;
 use polytomic_shim::server::{self, Ending, Listeners, Live, hangup_signals, stop_signals};
 use polytomic_shim::settings::{self, Settings};
 use polytomic_shim::upstream::UpstreamClient;
 use polytomic_shim::usage::state::{State, StateError};
 use polytomic_shim::usage::{Keeper, Usage};
 use polytomic_shim::webhook::Desk;
-use polytomic_shim::{catalogue, check, cli, demo, explain, report, telemetry};
+use polytomic_shim::{catalogue, check, cli, explain, report, telemetry};
 
 // glibc's allocator mixes what lives long with the buffers of busy moments, and cannot give those
 // back: 10,000 connections that rest after an answer each kept four times the memory.
@@ -39,9 +36,9 @@ fn main() -> ExitCode {
         Command::Serve(more) => serve(flags.and(more)),
         Command::Demo(more) => {
             let DemoArguments { traffic, flags: more } = more;
-            load(flags.and(more)).and_then(|settings| demo(settings, traffic))
+            load(flags.and(more)).and_then(|settings| trial::demo(settings, traffic))
         }
-        Command::Emulator(arguments) => emulator(arguments),
+        Command::Emulator(arguments) => trial::emulator(arguments),
         Command::Check(more) => {
             let flags = flags.and(more);
             let rules = flags.get("rules").or_else(|| std::env::var_os("SHIM_RULES"));
@@ -95,9 +92,12 @@ fn load(flags: Flags) -> Result<Settings, String> {
 
 fn serve(flags: Flags) -> Result<ExitCode, String> {
     let settings = load(flags.clone())?;
+    // Before there is a second thread: a lock-free map in it registers with the kernel (`membarrier`),
+    // which then has to wait for all processors: 8 ms of 17 until the first answer.
+    let status = Status::default();
     block_on(async {
         let log = telemetry::start(&settings)?;
-        let ending = stages(settings, Some(flags), |_| {}).await;
+        let ending = stages(settings, status, Some(flags), |_| {}).await;
         log.finish().await;
         ending
     })?
@@ -119,59 +119,15 @@ fn report(arguments: &ReportArguments) -> Result<ExitCode, String> {
     Ok(if fails { ExitCode::from(LEGACY_IS_LEFT) } else { ExitCode::SUCCESS })
 }
 
-/// Serves in front of an emulator of its own, which pretend clients may call, and of a receiver of
-/// webhooks.
-fn demo(mut settings: Settings, traffic: Option<bool>) -> Result<ExitCode, String> {
-    let traffic = traffic.unwrap_or(settings.rollout.is_some());
-    let own_token = settings.admin_token.is_none();
-    settings.admin_token.get_or_insert_with(|| Secret::new(demo::ADMIN_TOKEN.to_owned()));
-    block_on(async {
-        let log = telemetry::start(&settings)?;
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let emulator = Emulator::seeded();
-        let delivery = demo::receiver::delivery(&emulator);
-        let upstream = demo::Upstream::start(loopback, emulator).await.map_err(text)?;
-        settings.upstream = upstream.origin()?;
-        let receiver = Receiver::start().await.map_err(text)?;
-        settings.webhooks = vec![receiver.webhook()?];
-        settings.webhook_listen = None;
-        let instructions = |(shim, admin)| {
-            let emulator = upstream.address;
-            let addresses = demo::Addresses { shim, admin, emulator };
-            show(&demo::instructions(addresses, own_token, receiver, &delivery));
-            if traffic {
-                tokio::spawn(demo::generate(shim));
-            }
-        };
-        let ending = stages(settings, None, instructions).await;
-        log.finish().await;
-        ending
-    })?
-}
-
-/// Serves the emulator alone.
-fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
-    let EmulatorArguments { listen, latency, model_syncs } = arguments;
-    block_on(async {
-        let stop = stop_signals().map_err(text)?;
-        let emulator =
-            Emulator::with_options(Options { latency, model_syncs, ..Options::default() });
-        let upstream = demo::Upstream::start(listen, emulator).await.map_err(text)?;
-        show(&format!("emulator   http://{}\n\nKeys:\n{}", upstream.address, demo::keys()));
-        upstream.until(stop).await.map_err(text)?;
-        Ok(ExitCode::SUCCESS)
-    })?
-}
-
 /// The stages of serving, in their order. `listening` gets the addresses for clients and
 /// for admins once they are known; with `flags`, settings are read again at SIGHUP.
 async fn stages(
     mut settings: Settings,
+    status: Status,
     flags: Option<Flags>,
     listening: impl FnOnce((SocketAddr, SocketAddr)),
 ) -> Result<ExitCode, String> {
     let stop = stop_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let status = Status::default();
     let state = kept_usage(&mut settings, status.metrics.usage()).map_err(text)?;
     let rules =
         Rules::load(settings.rules.as_deref(), polytomic_shim::rules::Options::from(&settings))
@@ -237,4 +193,86 @@ fn shown(text: String) -> ExitCode {
 
 fn text(error: impl Display) -> String {
     error.to_string()
+}
+
+/// The commands that need an upstream in the same process.
+#[cfg(feature = "demo")]
+mod trial {
+    use std::net::SocketAddr;
+    use std::process::ExitCode;
+
+    use polytomic_shim::admin::Status;
+    use polytomic_shim::cli::EmulatorArguments;
+    use polytomic_shim::demo::receiver::Receiver;
+    use polytomic_shim::emulator::{Emulator, Options};
+    use polytomic_shim::secret::Secret;
+    use polytomic_shim::server::stop_signals;
+    use polytomic_shim::settings::Settings;
+    use polytomic_shim::{demo, telemetry};
+
+    use super::{block_on, show, stages, text};
+
+    /// Serves in front of an emulator of its own, which pretend clients may call, and of a receiver of
+    /// webhooks.
+    pub(super) fn demo(mut settings: Settings, traffic: Option<bool>) -> Result<ExitCode, String> {
+        let traffic = traffic.unwrap_or(settings.rollout.is_some());
+        let own_token = settings.admin_token.is_none();
+        settings.admin_token.get_or_insert_with(|| Secret::new(demo::ADMIN_TOKEN.to_owned()));
+        block_on(async {
+            let log = telemetry::start(&settings)?;
+            let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+            let emulator = Emulator::seeded();
+            let delivery = demo::receiver::delivery(&emulator);
+            let upstream = demo::Upstream::start(loopback, emulator).await.map_err(text)?;
+            settings.upstream = upstream.origin()?;
+            let receiver = Receiver::start().await.map_err(text)?;
+            settings.webhooks = vec![receiver.webhook()?];
+            settings.webhook_listen = None;
+            let instructions = |(shim, admin)| {
+                let emulator = upstream.address;
+                let addresses = demo::Addresses { shim, admin, emulator };
+                show(&demo::instructions(addresses, own_token, receiver, &delivery));
+                if traffic {
+                    tokio::spawn(demo::generate(shim));
+                }
+            };
+            let ending = stages(settings, Status::default(), None, instructions).await;
+            log.finish().await;
+            ending
+        })?
+    }
+
+    /// Serves the emulator alone.
+    pub(super) fn emulator(arguments: EmulatorArguments) -> Result<ExitCode, String> {
+        let EmulatorArguments { listen, latency, model_syncs } = arguments;
+        block_on(async {
+            let stop = stop_signals().map_err(text)?;
+            let emulator =
+                Emulator::with_options(Options { latency, model_syncs, ..Options::default() });
+            let upstream = demo::Upstream::start(listen, emulator).await.map_err(text)?;
+            show(&format!("emulator   http://{}\n\nKeys:\n{}", upstream.address, demo::keys()));
+            upstream.until(stop).await.map_err(text)?;
+            Ok(ExitCode::SUCCESS)
+        })?
+    }
+}
+
+/// What there is instead in a program without the demo.
+#[cfg(not(feature = "demo"))]
+mod trial {
+    use std::process::ExitCode;
+
+    use polytomic_shim::cli::EmulatorArguments;
+    use polytomic_shim::settings::Settings;
+
+    const WITHOUT: &str = "this program has no demo and no emulator, as the container's image has none; \
+        `cargo run --release -- demo` in the source has both";
+
+    pub(super) fn demo(_: Settings, _: Option<bool>) -> Result<ExitCode, String> {
+        Err(WITHOUT.to_owned())
+    }
+
+    pub(super) fn emulator(_: EmulatorArguments) -> Result<ExitCode, String> {
+        Err(WITHOUT.to_owned())
+    }
 }

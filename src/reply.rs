@@ -4,7 +4,7 @@
 //! except 401, which legacy clients read as `RestErrResponse`.
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -41,8 +41,7 @@ pub fn unauthorized(message: &str, context: Value) -> Value {
 pub fn json_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers
-        .insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(LEGACY_VERSION));
+    headers.insert(VERSION_HEADER, HeaderValue::from_static(LEGACY_VERSION));
     headers
 }
 

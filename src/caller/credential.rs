@@ -18,12 +18,10 @@ impl fmt::Display for Fingerprint {
     /// Twelve hexadecimal digits: enough to tell callers apart in a log, and no more.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // By hand: it is in the log line of every request, and the machinery of `write!` shows.
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
         let mut digits = [0; 12];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            for (to, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-                digit(nibble).encode_utf8(std::slice::from_mut(to));
-            }
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
         }
         formatter.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }

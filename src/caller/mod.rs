@@ -110,9 +110,9 @@ fn verdict(answer: UpstreamResponse) -> Result<Caller, Refusal> {
     let invalid = || crate::lens::invalid("/data", "who is calling (GET /api/me)");
     let text = json::parse(&answer.body).map_err(|_| invalid())?;
     let data =
-        text.object().and_then(|envelope| envelope.get("data").cloned()).ok_or_else(invalid)?;
+        text.into_object().and_then(|envelope| envelope.value("data")).ok_or_else(invalid)?;
     let data = data.object().ok_or_else(invalid)?;
-    let is = |key: &str| data.get(key).and_then(json::Text::as_boolean).unwrap_or(false);
+    let is = |key: &str| data.get(key).and_then(|value| value.as_boolean()).unwrap_or(false);
     let kind = match () {
         () if is("is_partner") || is("is_system") => CallerKind::Partner,
         () if is("is_organization") => CallerKind::Organization,

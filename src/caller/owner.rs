@@ -83,7 +83,7 @@ fn of_entity(answer: UpstreamResponse) -> Result<Option<String>, Refusal> {
         || crate::lens::invalid("/data", "an entity (GET /api/organizations/entities/{id})");
     let text = json::parse(&answer.body).map_err(|_| invalid())?;
     let envelope = text.object().ok_or_else(invalid)?;
-    let data = envelope.get("data").and_then(Text::object).ok_or_else(invalid)?;
+    let data = envelope.get("data").and_then(Text::into_object).ok_or_else(invalid)?;
     if !data.get("type").is_some_and(|kind| kind.is_string("connection")) {
         return Ok(None);
     }

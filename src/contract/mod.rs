@@ -9,18 +9,22 @@ use std::io::BufReader;
 use std::sync::LazyLock;
 
 use flate2::read::DeflateDecoder;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+#[cfg(feature = "demo")]
+mod check;
 mod example;
 mod operation;
+#[cfg(feature = "demo")]
 mod query;
+#[cfg(feature = "demo")]
 mod schema;
 mod template;
 
 pub use operation::Operation;
 #[cfg(test)]
 pub(crate) use operation::read_all;
-pub use query::pairs as query_pairs;
 
 use template::Template;
 
@@ -129,6 +133,22 @@ impl Found<'_> {
         let (_, value) = self.parameters.iter().find(|(found, _)| *found == name)?;
         Some(value)
     }
+}
+
+/// The decoded `name=value` pairs of a query string, in order; `+` is a space.
+pub fn query_pairs(raw_query: &str) -> Vec<(String, String)> {
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
+    raw_query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect()
 }
 
 /// One way in which a message departs from the contract.

@@ -1,16 +1,15 @@
 //! Checks of the query string against the declared parameters.
 
 use jsonschema::Validator;
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::Finding;
 use super::schema::{self, Undeclared};
+use super::{Finding, query_pairs};
 
 /// One declared query parameter.
 #[derive(Debug)]
 pub(crate) struct Parameter {
-    pub(crate) name: String,
+    name: String,
     required: bool,
     shape: Shape,
     validator: Validator,
@@ -110,7 +109,7 @@ impl Parameter {
 
 /// Unknown parameters, wrong types, and required ones that are missing.
 pub(crate) fn check(parameters: &[Parameter], raw_query: Option<&str>) -> Vec<Finding> {
-    let given = pairs(raw_query.unwrap_or_default());
+    let given = query_pairs(raw_query.unwrap_or_default());
     let mut findings = Vec::new();
     for (name, _) in &given {
         if !parameters.iter().any(|parameter| parameter.takes(name)) {
@@ -136,22 +135,6 @@ pub(crate) fn check(parameters: &[Parameter], raw_query: Option<&str>) -> Vec<Fi
         }
     }
     findings
-}
-
-/// The decoded `name=value` pairs of a query string, in order; `+` is a space.
-pub fn pairs(raw_query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    };
-    raw_query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        })
-        .collect()
 }
 
 fn finding(name: &str, message: &str) -> Finding {

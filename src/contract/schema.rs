@@ -3,6 +3,8 @@
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
+use super::operation::resolve;
+
 /// Whether properties that a schema with `properties` does not declare are let through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Undeclared {
@@ -34,15 +36,6 @@ fn build(schema: &Value) -> Validator {
         .should_validate_formats(true)
         .build(schema)
         .expect("schemas of the contract compile")
-}
-
-/// The component that `{"$ref": …}` names, and its name.
-pub(crate) fn resolve<'a>(
-    schema: &'a Value,
-    components: &'a Map<String, Value>,
-) -> Option<(&'a str, &'a Value)> {
-    let name = schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?;
-    Some((name, components.get(name)?))
 }
 
 struct Rewriter<'a> {

@@ -2,7 +2,7 @@
 //! which version they are served in, is decided once more.
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderValue, Response};
 
 use super::Choice;
 use super::handler::Workings;
@@ -70,7 +70,7 @@ impl Workings {
         let mut response = respond(answer);
         let headers = response.headers_mut();
         let version = HeaderValue::from_static(LEGACY_VERSION);
-        headers.insert(HeaderName::from_static(VERSION_HEADER), version);
+        headers.insert(VERSION_HEADER, version);
         location::rewrite(headers, || self.origins(anew.front));
         Ok(response)
     }
@@ -83,7 +83,7 @@ impl Workings {
     ) -> Result<Response<Body>, Failure> {
         let mut envelope = anew.envelope.clone();
         let version = HeaderValue::from_static(LEGACY_VERSION);
-        envelope.headers.insert(HeaderName::from_static(VERSION_HEADER), version);
+        envelope.headers.insert(VERSION_HEADER, version);
         let request = UpstreamRequest::new(request.method, request.target);
         let answer = self.exchange.upstream().call(request, &envelope).await?;
         let mut response = respond(LegacyResponse {

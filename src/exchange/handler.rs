@@ -24,7 +24,7 @@ use crate::message::{
     LEGACY_VERSION, LegacyRequest, Origins, UPSTREAM_VERSION, UpstreamResponse, VERSION_HEADER,
 };
 use crate::passthrough::{
-    self, Arrival, Body, forward, outgoing_headers, read_request, read_whole, remove_all, respond,
+    self, Arrival, Body, Names, forward, outgoing_headers, read_request, read_whole, respond,
 };
 use crate::rollout::Rollout;
 use crate::rules::{Candidates, Rules};
@@ -67,6 +67,10 @@ static OF_ITS_OWN_MESSAGE: [HeaderName; 11] = [
     RANGE,
     TE,
 ];
+static ITS_OWN_MESSAGE: Names = Names::new(&OF_ITS_OWN_MESSAGE);
+/// What the shim says of itself.
+static OF_THE_SHIM: [HeaderName; 3] = [RULE_HEADER, CALLS_HEADER, DISCLOSED_HEADER];
+static THE_SHIM: Names = Names::new(&OF_THE_SHIM);
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
 const MAX_ERROR: usize = 64 * 1024;
@@ -252,10 +256,7 @@ impl Workings {
             response = Box::pin(self.legacy_401(response)).await;
         }
         let headers = response.headers_mut();
-        headers.insert(
-            HeaderName::from_static(VERSION_HEADER),
-            HeaderValue::from_static(LEGACY_VERSION),
-        );
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(LEGACY_VERSION));
         location::rewrite(headers, || self.origins(&front));
         Ok(response)
     }
@@ -289,11 +290,8 @@ impl Workings {
     /// headers, without those that speak of a body or of bytes that the client has.
     pub(super) fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
         let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
-        remove_all(&mut headers, &OF_ITS_OWN_MESSAGE);
-        headers.insert(
-            HeaderName::from_static(VERSION_HEADER),
-            HeaderValue::from_static(UPSTREAM_VERSION),
-        );
+        ITS_OWN_MESSAGE.remove_from(&mut headers);
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(UPSTREAM_VERSION));
         Envelope { headers, deadline: Instant::now() + self.deadline }
     }
 
@@ -326,26 +324,29 @@ impl Workings {
             account = Account::of_error(failure.key);
         }
         account.upstream_calls = Some(upstream_calls);
+        let shown = |name| response.headers.get(name).and_then(|value| value.to_str().ok());
+        let (rule, disclosed) = (shown(RULE_HEADER), shown(DISCLOSED_HEADER));
+        // All at once: each time takes the span out of its place and puts it back.
         let span = tracing::Span::current();
-        span.record("upstream_calls", upstream_calls);
-        if let Some(rule) = response.headers.get(RULE_HEADER).and_then(|rule| rule.to_str().ok()) {
-            span.record("rule", rule);
+        tracing::record_all!(
+            span,
+            rule = rule,
+            upstream_calls = upstream_calls,
+            disclosed = disclosed
+        );
+        if let Some(rule) = rule {
             let meters = self.metrics.rule(rule);
-            report.entries().for_each(|(how, _)| meters.disclosed(how));
+            report.counts().for_each(|(how, count)| meters.disclosed(how, count));
             account.meters = Some(meters);
         } else if failure.is_none() {
             // Upstream refused the credential before a rule was chosen.
             account.ending = Ending::Refused;
         }
-        let disclosed = response.headers.get(DISCLOSED_HEADER);
-        if let Some(disclosed) = disclosed.and_then(|disclosed| disclosed.to_str().ok()) {
-            span.record("disclosed", disclosed);
-        }
         let mut response = respond(response);
         response.body_mut().set_account(account);
         let headers = response.headers_mut();
         if !self.shim_headers {
-            remove_all(headers, &[RULE_HEADER, CALLS_HEADER, DISCLOSED_HEADER]);
+            THE_SHIM.remove_from(headers);
         }
         location::rewrite(headers, || self.origins(front));
         response

@@ -4,7 +4,7 @@ use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 
 use crate::message::Origins;
-use crate::passthrough::Arrival;
+use crate::passthrough::{Arrival, FORWARDED_HOST, FORWARDED_PROTO};
 use crate::settings::{Network, Origin};
 
 /// The address that a client used, as far as its request tells.
@@ -21,9 +21,8 @@ impl Front {
         let believed = arrival
             .peer
             .is_some_and(|peer| trusted.iter().any(|network| network.contains(peer.address.ip())));
-        let forwarded = believed.then(|| {
-            (headers.get("x-forwarded-proto").cloned(), headers.get("x-forwarded-host").cloned())
-        });
+        let forwarded = believed
+            .then(|| (headers.get(FORWARDED_PROTO).cloned(), headers.get(FORWARDED_HOST).cloned()));
         Self { arrival, forwarded }
     }
 

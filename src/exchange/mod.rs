@@ -198,6 +198,8 @@ impl<U: Upstream> Exchange<U> {
         candidates: Candidates,
         envelope: &Envelope,
     ) -> Result<Choice, Box<Outcome>> {
+        // Made anew, not taken from `usage`, which tells clients apart by a hash that could be forged:
+        // what a caller may see goes by this one.
         let fingerprint = self.salt.of(&envelope.headers);
         let session = self.session(envelope, fingerprint, self.metrics.look_up().clone());
         let choice = self.choose_within(candidates, &session, envelope, fingerprint).await;

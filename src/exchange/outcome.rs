@@ -43,8 +43,7 @@ pub(super) fn refused(refusal: Refusal, upstream_calls: usize) -> Outcome {
 /// Adds the version and the headers that help.
 pub(super) fn stamp(outcome: &mut Outcome, rule: Option<&Rule>) {
     let headers = &mut outcome.response.headers;
-    headers
-        .insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(LEGACY_VERSION));
+    headers.insert(VERSION_HEADER, HeaderValue::from_static(LEGACY_VERSION));
     headers.insert(CALLS_HEADER, HeaderValue::from(outcome.upstream_calls));
     let mut text = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {

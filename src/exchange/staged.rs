@@ -17,7 +17,7 @@ use super::handler::Workings;
 use super::location::{self, Front};
 use super::{Choice, Outcome};
 use crate::failure::Failure;
-use crate::message::LEGACY_VERSION;
+use crate::message::{LEGACY_VERSION, VERSION_HEADER};
 use crate::passthrough::{self, Arrival, Body};
 use crate::rollout::{Asked, Beside, Course, Who, ask_what_is_served, sign};
 use crate::rules::{Candidates, Rule};
@@ -227,9 +227,8 @@ fn has_no_condition(headers: &HeaderMap) -> bool {
 
 /// The headers that matter for reading an answer.
 fn head_of(headers: &HeaderMap) -> HeaderMap {
-    let version = HeaderName::from_static(crate::message::VERSION_HEADER);
     let mut head = HeaderMap::new();
-    for name in [CONTENT_ENCODING, version] {
+    for name in [CONTENT_ENCODING, VERSION_HEADER] {
         for value in headers.get_all(&name) {
             head.append(name.clone(), value.clone());
         }

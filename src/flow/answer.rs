@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::json::{self, Document, Object, Text};
 use crate::lens::invalid;
 use crate::message::{LegacyResponse, UpstreamResponse};
-use crate::passthrough::remove_all;
+use crate::passthrough::Names;
 use crate::reply;
 use crate::rules::Rule;
 
@@ -43,15 +43,24 @@ pub(super) fn success_answer(
     let text = rule.resource.edit(document.text(), &mut |resource, pointer| {
         let former = report.rebase(pointer);
         let result = down(rule, &resource, report);
-        report.rebase(&former);
+        report.restore(former);
         result
     })?;
     let text = with_client_addresses(job, text)?;
-    let mut envelope = text.into_object().ok_or_else(|| invalid("", "an object"))?;
-    for lens in rule.envelope_lenses.iter().rev() {
-        lens.down(&mut envelope, report)?;
+    if !text.is_object() {
+        return Err(invalid("", "an object"));
     }
-    let body = Bytes::from(envelope.to_text().into_string());
+    let text = match rule.envelope_lenses.as_slice() {
+        [] => text,
+        lenses => {
+            let mut envelope = text.into_object().ok_or_else(|| invalid("", "an object"))?;
+            for lens in lenses.iter().rev() {
+                lens.down(&mut envelope, report)?;
+            }
+            envelope.into_text()
+        }
+    };
+    let body = Bytes::from(text.into_string());
     let headers = strip_validators(answer.headers);
     Ok(LegacyResponse { status: answer.status, headers, body: body.into() })
 }
@@ -161,7 +170,7 @@ fn unauthorized(error: &Object<'_>) -> String {
     let context = error.present("metadata").or_else(|| error.present("context"));
     let context = context
         .filter(|context| context.object().is_some())
-        .map_or_else(|| Value::Object(serde_json::Map::new()), Text::to_tree);
+        .map_or_else(|| Value::Object(serde_json::Map::new()), |context| context.to_tree());
     reply::unauthorized(&message, context).to_string()
 }
 
@@ -214,7 +223,7 @@ fn replaced(text: &str, renamed: &[(String, String)]) -> String {
 
 /// Headers without those that speak of the exact bytes upstream sent: the body is another one now.
 pub fn strip_validators(mut headers: HeaderMap) -> HeaderMap {
-    static VALIDATORS: [HeaderName; 9] = [
+    static OF_THE_BODY: [HeaderName; 9] = [
         ETAG,
         LAST_MODIFIED,
         ACCEPT_RANGES,
@@ -225,7 +234,8 @@ pub fn strip_validators(mut headers: HeaderMap) -> HeaderMap {
         HeaderName::from_static("content-digest"),
         HeaderName::from_static("repr-digest"),
     ];
-    remove_all(&mut headers, &VALIDATORS);
+    static NAMES: Names = Names::new(&OF_THE_BODY);
+    NAMES.remove_from(&mut headers);
     headers
 }
 

@@ -33,7 +33,7 @@ pub(super) struct CollectFlow {
     pages: usize,
     walked: bool,
     tokens: HashSet<String>,
-    ids: HashSet<String, foldhash::fast::RandomState>,
+    ids: HashSet<Box<str>, foldhash::fast::RandomState>,
 }
 
 /// The place of one item.
@@ -54,13 +54,23 @@ struct Items {
 
 /// Bytes after which a piece ends: few enough that none is ever copied as it grows large, and
 /// enough that a socket is not asked to write each item by itself.
-const PIECE: usize = 32 << 10;
+const PIECE: usize = 38 << 10;
+/// Room for a piece and the item that ends it; most are smaller than what is between the two.
+const ROOM: usize = 40 << 10;
 
 impl Items {
+    /// Makes room for items of so many bytes in all, unless there is some: growing from nothing would
+    /// copy most of a piece.
+    fn expect(&mut self, bytes: usize) {
+        if self.open.capacity() == 0 {
+            self.open.reserve_exact(bytes.min(ROOM));
+        }
+    }
+
     /// Where the next item is to be written.
     fn next(&mut self) -> &mut String {
         if self.open.len() >= PIECE {
-            let fresh = String::with_capacity(PIECE + PIECE / 4);
+            let fresh = String::with_capacity(ROOM);
             self.full.push(std::mem::replace(&mut self.open, fresh).into());
         }
         if self.count > 0 {
@@ -125,9 +135,9 @@ impl CollectFlow {
         let text = document.text();
         let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
         let items_pointer = format!("/{}", collect.items);
-        let items = match envelope.present(&collect.items) {
+        let items = match envelope.present_value(&collect.items) {
             Some(items) => {
-                items.array().ok_or_else(|| invalid(&items_pointer, "an array"))?.into_items()
+                items.into_array().ok_or_else(|| invalid(&items_pointer, "an array"))?.into_items()
             }
             None => Vec::new(),
         };
@@ -136,6 +146,9 @@ impl CollectFlow {
         match next_token(collect, &envelope)? {
             Some(token) => questions.push(self.next_page(collect, token)?),
             None => self.walked = true,
+        }
+        if collect.complete.is_none() {
+            self.items.expect(answer.body.len());
         }
         for item in items {
             questions.extend(self.item(collect, &item)?);
@@ -173,7 +186,7 @@ impl CollectFlow {
         if let Some(unique) = &collect.unique {
             let id = object.as_ref().and_then(|object| unique.first_of(object));
             let id = id
-                .map(|id| id.as_text().to_owned())
+                .map(|id| Box::from(id.as_text()))
                 .ok_or_else(|| invalid(unique.source(), "an id"))?;
             if !self.ids.insert(id) {
                 self.report.took("collect.seen_twice");
@@ -241,6 +254,7 @@ impl CollectFlow {
         let slot = self.slots.get_mut(place).ok_or_else(|| defect("an item without a place"))?;
         let mut text = String::new();
         down_into(&self.job.rule, item, &mut slot.report, &mut text)?;
+        text.shrink_to_fit();
         slot.item = Some(text);
         Ok(())
     }
@@ -259,6 +273,9 @@ impl CollectFlow {
             skeleton.split_once(MARK).ok_or_else(|| defect("a list without a place for items"))?;
         let mut body = Content::default();
         body.push(before.to_owned());
+        let completed = self.slots.iter().filter_map(|slot| slot.item.as_ref());
+        // With a comma before each.
+        self.items.expect(completed.map(|item| item.len() + 1).sum());
         for slot in std::mem::take(&mut self.slots) {
             let Some(item) = slot.item else { continue };
             if !slot.report.is_empty() {

@@ -31,7 +31,7 @@ impl EventDeliveryFlow {
     pub(super) fn new(body: &Bytes, may_read: bool) -> Option<Self> {
         let whole = body.clone();
         let body = json::parse(body).ok()?.into_owned().into_object()?;
-        let inner = body.get("event").cloned().and_then(Text::into_object);
+        let inner = body.value("event").and_then(Text::into_object);
         let (around, event) = match inner {
             Some(event) => (Some(body), event),
             None => (None, body),
@@ -111,12 +111,12 @@ mod tests {
 
     #[test]
     fn without_a_key_nothing_is_asked_and_the_lists_are_disclosed() {
-        let body = r#"{"n": 1.0, "event":{"sync_id":"s","execution_id":"x","logs_url":"u","warnings":[]}}"#;
+        let body = r#"{"n": 1.0, "event" : {"sync_id":"s","execution_id":"x","logs_url":"u","warnings":[]} }"#;
         let mut flow = EventDeliveryFlow::new(&Bytes::from_static(body.as_bytes()), false).unwrap();
         let Progress::Done(done) = flow.start().unwrap() else { panic!("it asks") };
         assert_eq!(done.body.to_bytes(), body);
         let told: Vec<_> = flow.report().entries().map(|(_, pointer)| pointer).collect();
         assert_eq!(told.len(), 5);
-        assert!(told.contains(&"/event/total_records"), "{told:?}");
+        assert!(told.iter().any(|pointer| pointer == "/event/total_records"), "{told:?}");
     }
 }

@@ -31,7 +31,7 @@ enum Item {
     /// No event that could lack anything.
     Whole(Text<'static>),
     /// The item around an event that is among those of [`RecordLogs`].
-    Around(Text<'static>, Object<'static>),
+    Around(Text<'static>, Box<Object<'static>>),
 }
 
 impl EventLogsFlow {
@@ -42,7 +42,7 @@ impl EventLogsFlow {
     fn list(&mut self, answer: UpstreamResponse) -> Result<Progress, Failure> {
         let text = read(&answer.body)?.into_owned();
         let envelope = text.into_object().ok_or_else(|| invalid("", "an object"))?;
-        let items = match envelope.present("data").cloned() {
+        let items = match envelope.present_value("data") {
             Some(data) => {
                 data.into_array().ok_or_else(|| invalid("/data", "an array"))?.into_items()
             }
@@ -56,7 +56,7 @@ impl EventLogsFlow {
                 continue;
             };
             questions.extend(self.logs.add(event)?);
-            self.items.push(Item::Around(item, object));
+            self.items.push(Item::Around(item, Box::new(object)));
         }
         self.page = Some((envelope, answer.headers));
         self.progress(questions)
@@ -128,6 +128,6 @@ impl Flow for EventLogsFlow {
 /// An item of the list and the event in it.
 fn parts(item: &Text<'static>) -> Option<(Object<'static>, Object<'static>)> {
     let object = item.clone().into_object()?;
-    let event = object.get("event").cloned()?.into_object()?;
+    let event = object.value("event")?.into_object()?;
     Some((object, event))
 }

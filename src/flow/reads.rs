@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use super::answer::read;
 use super::{Job, Question, defect};
 use crate::failure::Failure;
-use crate::json::{self, Array, Object, Text};
+use crate::json::{Array, Object, Text};
 use crate::lens::invalid;
 use crate::message::{UpstreamRequest, UpstreamResponse};
 use crate::rules::path::Path;
@@ -36,25 +36,25 @@ pub(super) enum Taken {
 }
 
 impl Reads {
-    /// The reads that a rule wants for a job, with ids from `first` on; none where it wants none.
+    /// The reads that a rule wants for a job and the body that the client sent, with ids from `first` on;
+    /// none where it wants none.
     pub(super) fn plan(
         single: &Single,
         job: &Job,
         first: usize,
+        body: Option<&Object<'_>>,
     ) -> Result<(Self, Vec<Question>), Failure> {
         let mut reads = Self::default();
         let mut questions = Vec::new();
         let Some((path, _)) = &single.read else { return Ok((reads, questions)) };
-        let body = json::parse(&job.request.body).ok();
-        let body = body.as_ref().and_then(Text::object);
         reads.add(path, None, None, job, first, &mut questions)?;
         for (place, also) in single.also_read.iter().enumerate() {
-            let value = body.as_ref().and_then(|body| body.present(&also.when));
+            let value = body.and_then(|body| body.present(&also.when));
             let Some(value) = value.filter(|value| !value.is_empty_array()) else { continue };
             match &also.each {
                 None => reads.add(&also.path, Some(place), None, job, first, &mut questions)?,
                 Some(key) => {
-                    for item in items_with(value, key) {
+                    for item in items_with(&value, key) {
                         reads.add(
                             &also.path,
                             Some(place),

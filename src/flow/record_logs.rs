@@ -85,7 +85,7 @@ impl RecordLogs {
             return Ok(Vec::new());
         };
         if let Some(kind) = part.checked_sub(1) {
-            let urls = data.get("urls").filter(|urls| urls.array().is_some()).cloned();
+            let urls = data.value("urls").filter(|urls| urls.array().is_some());
             if let Some(list) = event.lists.get_mut(kind) {
                 *list = Some(urls.unwrap_or_else(|| Array::default().to_text()));
             }
@@ -157,7 +157,7 @@ fn execution_of(event: &Object<'_>) -> Option<String> {
 fn data_of(body: &[u8]) -> Option<Object<'static>> {
     let text = read(body).ok()?;
     let envelope = text.object()?;
-    envelope.get("data").cloned().map(Text::into_owned).and_then(Text::into_object)
+    envelope.value("data").map(Text::into_owned).and_then(Text::into_object)
 }
 
 #[cfg(test)]

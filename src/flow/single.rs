@@ -65,7 +65,11 @@ impl SingleFlow {
         };
         match self.reads.take(single, place, answer)? {
             Taken::Waiting => Ok(Progress::Ask(Vec::new())),
-            Taken::Complete => self.send(),
+            Taken::Complete => {
+                let document = sent_document(&job)?;
+                let body = document.as_ref().map(request_object).transpose()?;
+                self.send(body)
+            }
             Taken::Refused(answer) => {
                 self.report.took("read.refused");
                 Ok(Progress::Done(error_answer(&job.rule.renamed, answer)))
@@ -73,13 +77,13 @@ impl SingleFlow {
         }
     }
 
-    /// The body to send, with the current resource if one was read.
-    fn send(&mut self) -> Result<Progress, Failure> {
+    /// Sends the request; `body` is what the client sent, where lenses look at it.
+    fn send(&mut self, body: Option<Object<'_>>) -> Result<Progress, Failure> {
         let job = self.job.clone();
         let Calls::Single(single) = &job.rule.calls else {
             return Err(defect("a list in the flow of one request"));
         };
-        let body = self.body(&job, single)?;
+        let body = self.body(&job, single, body)?;
         let query = query(&job);
         let path = single.path.fill(&job.bindings, None)?;
         let mut request =
@@ -90,7 +94,13 @@ impl SingleFlow {
         Ok(Progress::Ask(vec![Question { id: SEND, urgent: false, request }]))
     }
 
-    fn body(&mut self, job: &Job, single: &Single) -> Result<Option<Bytes>, Failure> {
+    /// The body to send, with the current resource if one was read.
+    fn body(
+        &mut self,
+        job: &Job,
+        single: &Single,
+        body: Option<Object<'_>>,
+    ) -> Result<Option<Bytes>, Failure> {
         let sent = &job.request.body;
         // Some SDKs send `{}` with a GET or DELETE, which means nothing.
         let takes_none = single.method == Method::GET || single.method == Method::DELETE;
@@ -100,8 +110,7 @@ impl SingleFlow {
         if job.rule.lenses.is_empty() {
             return Ok(Some(sent.clone()));
         }
-        let document = request_document(sent)?;
-        let mut body = request_object(&document)?;
+        let mut body = body.ok_or_else(|| defect("a body that nobody has read"))?;
         let current = self.reads.current(single)?;
         for lens in &job.rule.lenses {
             lens.up(&mut body, current.as_ref(), &mut self.report)?;
@@ -110,13 +119,8 @@ impl SingleFlow {
     }
 
     /// Checks what can be checked before anything is sent.
-    fn check_body(&mut self) -> Result<(), Failure> {
+    fn check(&mut self, body: &Object<'_>) -> Result<(), Failure> {
         let rule = &self.job.rule;
-        if !rule.reads_body() || (self.job.request.body.is_empty() && rule.accept.is_empty()) {
-            return Ok(());
-        }
-        let document = request_document(&self.job.request.body)?;
-        let body = request_object(&document)?;
         let read = rule
             .lenses
             .iter()
@@ -132,7 +136,7 @@ impl SingleFlow {
             }
         }
         for accept in &rule.accept {
-            let value = body.present(&accept.field).and_then(super::super::json::Text::as_string);
+            let value = body.present(&accept.field).and_then(super::super::json::Text::into_str);
             if !value.is_some_and(|value| accept.values.iter().any(|accepted| *accepted == value)) {
                 self.report.took("accept.err_unsupported");
                 let message = format!(
@@ -252,10 +256,15 @@ impl SingleFlow {
 
 impl Flow for SingleFlow {
     fn start(&mut self) -> Result<Progress, Failure> {
-        self.check_body()?;
-        let (reads, questions) = Reads::plan(self.single()?, &self.job, READ)?;
+        let job = self.job.clone();
+        let document = sent_document(&job)?;
+        let body = document.as_ref().map(request_object).transpose()?;
+        if let Some(body) = &body {
+            self.check(body)?;
+        }
+        let (reads, questions) = Reads::plan(self.single()?, &job, READ, body.as_ref())?;
         if questions.is_empty() {
-            return self.send();
+            return self.send(body);
         }
         self.reads = reads;
         Ok(Progress::Ask(questions))
@@ -282,6 +291,13 @@ fn is_settled(follow: &Follow, answer: &UpstreamResponse) -> bool {
     let Some((_, path, values)) = &follow.settled else { return false };
     let Ok(text) = json::parse(&answer.body) else { return false };
     path.first(&text).is_some_and(|state| values.iter().any(|value| state.is_string(value)))
+}
+
+/// The body that the client sent, where the rule looks at it.
+fn sent_document(job: &Job) -> Result<Option<Document<'_>>, Failure> {
+    let Job { rule, request, .. } = job;
+    let is_needed = rule.reads_body() && !(request.body.is_empty() && rule.accept.is_empty());
+    is_needed.then(|| request_document(&request.body)).transpose()
 }
 
 /// Reads a request body.

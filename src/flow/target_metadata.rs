@@ -90,7 +90,7 @@ impl TargetMetadataFlow {
         let text = read(&answer.body)?;
         let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
         let fields = envelope.get("data");
-        let fields = fields.and_then(Text::object).and_then(|data| data.get("fields").cloned());
+        let fields = fields.and_then(Text::into_object).and_then(|data| data.value("fields"));
         let fields = match fields {
             Some(fields) => {
                 strings(&fields, "id").ok_or_else(|| invalid("/data/fields", "a list of fields"))?
@@ -152,7 +152,7 @@ fn ids(body: &[u8], key: &str) -> Result<Vec<String>, Failure> {
     let envelope = text.object().ok_or_else(|| invalid("", "an object"))?;
     match envelope.present("data") {
         Some(data) => {
-            strings(data, key).ok_or_else(|| invalid("/data", "a list of target objects"))
+            strings(&data, key).ok_or_else(|| invalid("/data", "a list of target objects"))
         }
         None => Ok(Vec::new()),
     }

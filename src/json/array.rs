@@ -1,7 +1,7 @@
 //! One JSON array, split into items that nobody has looked into.
 
 use super::Text;
-use super::map::Place;
+use super::map::{Member, Place};
 use super::scan::{skip_space, skip_value};
 
 /// The items of an array, in order.
@@ -17,11 +17,11 @@ impl<'a> Array<'a> {
         if bytes.first() != Some(&b'[') {
             return None;
         }
-        if let Some(place) = place
-            && let Some(children) = place.children()
-        {
-            let items = children.map(|child| Text::within(text, place, child));
-            return Some(Self { items: items.collect() });
+        if let Some(place) = place.filter(|place| place.has_children()) {
+            let item = |item: Member<'_>| {
+                Some(Text::placed(text.get(item.value())?, place.of(item.index)))
+            };
+            return Some(Self { items: place.members().map(item).collect::<Option<_>>()? });
         }
         let mut items = Vec::new();
         let mut at = skip_space(bytes, 1);

@@ -4,11 +4,15 @@
 //! byte again. The one pass that validates a body can note where values begin and end, down to what
 //! the members of a list's items hold, so that taking apart is no search any more.
 
+use std::ops::Range;
+
+use super::scan::is_string;
+use super::signs::{ANY, sign};
 use super::valid;
 
 /// How many levels are noted: the envelope, its members, the items of a list, their members, and what
 /// those hold.
-pub(super) const KEPT: usize = 4;
+pub(super) const KEPT: usize = 5;
 
 /// Where a value stands, in bytes from the beginning of the text.
 #[derive(Debug, Clone, Copy)]
@@ -48,35 +52,176 @@ impl Map {
     }
 }
 
+impl Node {
+    /// A member of an object whose other values are not noted; none behind 4 GiB.
+    pub fn of(order: usize, key: (Range<usize>, bool), value: Range<usize>) -> Option<Self> {
+        let short = |place: usize| u32::try_from(place).ok();
+        let (key, is_plain) = key;
+        Some(Self {
+            key: (short(key.start)?, short(key.end)?),
+            is_plain,
+            start: short(value.start)?,
+            end: short(value.end)?,
+            next: short(order + 1)?,
+        })
+    }
+}
+
 impl<'a> Place<'a> {
     fn node(self) -> Option<&'a Node> {
         self.map.nodes.get(self.node as usize)
     }
 
     /// Where the value begins and ends in the whole text.
-    pub fn range(self) -> std::ops::Range<usize> {
+    pub fn range(self) -> Range<usize> {
         self.node().map_or(0..0, |node| node.start as usize..node.end as usize)
     }
 
-    /// Where the key stands in the whole text.
-    pub fn key(self) -> std::ops::Range<usize> {
-        self.node().map_or(0..0, |node| node.key.0 as usize..node.key.1 as usize)
+    /// The place of another value of the same text.
+    pub fn of(self, index: u32) -> Self {
+        Self { node: index, ..self }
     }
 
-    /// Whether the key has no escapes.
-    pub fn has_plain_key(self) -> bool {
-        self.node().is_some_and(|node| node.is_plain)
+    /// Whether anything in the value is noted.
+    pub fn has_children(self) -> bool {
+        self.node().is_some_and(|node| self.node + 1 < node.next)
     }
 
-    /// What the value holds; none where that was not noted, or is nothing.
-    pub fn children(self) -> Option<impl Iterator<Item = Place<'a>>> {
-        let end = self.node()?.next;
-        let first = self.node + 1;
-        let next = move |place: &Self| {
-            let next = place.node()?.next;
-            (next < end).then_some(Place { map: place.map, node: next })
-        };
-        (first < end)
-            .then(|| std::iter::successors(Some(Place { map: self.map, node: first }), next))
+    /// What the value holds, as far as it is noted.
+    pub fn members(self) -> Members<'a> {
+        let (end, base) = self.node().map_or((0, 0), |node| (node.next, node.start));
+        Members { nodes: &self.map.nodes, next: self.node + 1, end, order: 0, base }
+    }
+}
+
+/// The values that one value holds, in order.
+#[derive(Debug, Clone)]
+pub(super) struct Members<'a> {
+    nodes: &'a [Node],
+    next: u32,
+    end: u32,
+    order: u32,
+    base: u32,
+}
+
+/// One of them. Its places are counted from where the value that holds it begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member<'a> {
+    node: &'a Node,
+    base: u32,
+    /// Which node it is.
+    pub index: u32,
+    /// Which one of the values it is, counted from 0.
+    pub order: u32,
+}
+
+impl<'a> Members<'a> {
+    /// Of an object whose members are all that is noted.
+    pub fn of(nodes: &'a [Node]) -> Self {
+        let end = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        Self { nodes, next: 0, end, order: 0, base: 0 }
+    }
+
+    /// The node of the one that comes next.
+    pub const fn position(&self) -> u32 {
+        self.next
+    }
+
+    /// The one whose node is that many behind the next one's.
+    #[inline]
+    pub fn at(&self, offset: u32, order: u32) -> Option<Member<'a>> {
+        let index = self.next + offset;
+        let node = self.nodes.get(index as usize)?;
+        Some(Member { node, base: self.base, index, order })
+    }
+
+    /// Those from that node on.
+    pub const fn beginning(self, next: u32, order: u32) -> Self {
+        Self { next, order, ..self }
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = Member<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Member<'a>> {
+        if self.next >= self.end {
+            return None;
+        }
+        let node = self.nodes.get(self.next as usize)?;
+        let member = Member { node, base: self.base, index: self.next, order: self.order };
+        self.next = node.next;
+        self.order += 1;
+        Some(member)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The next of them that has that key, in the text of the object that holds them.
+    #[inline]
+    pub fn next_with(&mut self, text: &str, key: &str) -> Option<Member<'a>> {
+        // Nearly all are told apart by the lengths of their keys.
+        let length = u32::try_from(key.len() + 2).unwrap_or(u32::MAX);
+        while self.next < self.end {
+            let node = self.nodes.get(self.next as usize)?;
+            let (index, order) = (self.next, self.order);
+            (self.next, self.order) = (node.next, order + 1);
+            if node.key.1 - node.key.0 == length || !node.is_plain {
+                let member = Member { node, base: self.base, index, order };
+                if member.is(text, key) {
+                    return Some(member);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Member<'_> {
+    fn range(&self, start: u32, end: u32) -> Range<usize> {
+        (start - self.base) as usize..(end - self.base) as usize
+    }
+
+    /// The key with its quotes.
+    pub fn key(&self) -> Range<usize> {
+        self.range(self.node.key.0, self.node.key.1)
+    }
+
+    /// The value.
+    pub fn value(&self) -> Range<usize> {
+        self.range(self.node.start, self.node.end)
+    }
+
+    /// Key and value.
+    pub fn whole(&self) -> Range<usize> {
+        self.range(self.node.key.0, self.node.end)
+    }
+
+    /// What its key is looked for by, in the text of the object that holds it.
+    #[inline]
+    pub fn sign(&self, text: &str) -> u8 {
+        let Range { start, end } = self.key();
+        match text.as_bytes().get(start + 1..end - 1) {
+            Some(key) if self.node.is_plain => sign(key),
+            _ => ANY,
+        }
+    }
+
+    /// Whether that is its key, in the text of the object that holds it.
+    #[inline]
+    pub fn is(&self, text: &str, key: &str) -> bool {
+        if !self.node.is_plain {
+            return text.get(self.key()).is_some_and(|own| is_string(own, key));
+        }
+        let Range { start, end } = self.key();
+        // Most are told apart by their length.
+        end - start == key.len() + 2
+            && text.as_bytes().get(start + 1..end - 1) == Some(key.as_bytes())
+    }
+
+    /// The same for a text that begins where the value that holds it does.
+    pub fn alone(self) -> Option<Node> {
+        Node::of(self.order as usize, (self.key(), self.node.is_plain), self.value())
     }
 }

@@ -7,10 +7,14 @@
 //! can neither keep the spelling of keys nor refuse deep nesting without building a tree.
 
 mod array;
+mod edits;
+mod listed;
 mod map;
 mod object;
 mod scan;
+mod signs;
 mod valid;
+mod writer;
 
 pub use array::Array;
 pub use object::Object;
@@ -127,10 +131,8 @@ impl<'a> Text<'a> {
         Self { text: Cow::Borrowed(text), place: Some(place) }
     }
 
-    /// The value at a place inside of another one, whose text is `outer`.
-    fn within(outer: &'a str, whole: Place<'a>, place: Place<'a>) -> Self {
-        let (base, range) = (whole.range().start, place.range());
-        let text = outer.get(range.start - base..range.end - base).unwrap_or_default();
+    /// The value at a place, whose text is this.
+    const fn placed(text: &'a str, place: Place<'a>) -> Self {
         Self { text: Cow::Borrowed(text), place: Some(place) }
     }
 
@@ -184,6 +186,11 @@ impl<'a> Text<'a> {
         &*self.text == "null"
     }
 
+    /// Whether this is an object.
+    pub fn is_object(&self) -> bool {
+        self.text.starts_with('{')
+    }
+
     /// Whether this is an empty array, whatever white space it holds.
     pub fn is_empty_array(&self) -> bool {
         self.text
@@ -194,6 +201,14 @@ impl<'a> Text<'a> {
     /// The value of a JSON string, unescaped.
     pub fn as_string(&self) -> Option<Cow<'_, str>> {
         scan::unquote(&self.text)
+    }
+
+    /// The same, borrowing what this text borrows.
+    pub fn into_str(self) -> Option<Cow<'a, str>> {
+        match self.text {
+            Cow::Borrowed(text) => scan::unquote(text),
+            Cow::Owned(text) => scan::unquote(&text).map(|text| Cow::Owned(text.into_owned())),
+        }
     }
 
     /// Whether this is the JSON string `value`, however it is escaped.

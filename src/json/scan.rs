@@ -5,17 +5,30 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 /// JSON's white space (RFC 8259 section 2).
 pub(super) const fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
 }
 
+#[inline]
 const fn is_space_byte(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// The index of the first byte at or after `at` that is not white space.
-pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
+#[inline]
+pub(super) fn skip_space(text: &[u8], at: usize) -> usize {
+    match text.get(at) {
+        // Most programs write none, or one here and there.
+        Some(&byte) if byte <= b' ' => skip_spaces(text, at),
+        _ => at,
+    }
+}
+
+#[inline(never)]
+fn skip_spaces(text: &[u8], mut at: usize) -> usize {
     while text.get(at).is_some_and(|&byte| is_space_byte(byte)) {
         at += 1;
     }
@@ -48,19 +61,41 @@ pub(super) fn skip_key(text: &[u8], at: usize) -> (usize, bool) {
 /// The index of the first byte at or after `at` that is a quote, a backslash or a control
 /// character; the end of the text if there is none.
 ///
-/// Sixteen bytes at a time, in a form that compilers turn into vector instructions: most strings are
-/// keys and ids, too short for the set-up of a wider search.
+/// Sixteen bytes at a time: most strings are keys and ids, too short for the set-up of a wider search.
+#[inline]
 pub(super) fn special_in_string(text: &[u8], mut at: usize) -> usize {
-    let is_special = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < 0x20);
-    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let found = u128::from_le_bytes(bytes.map(|byte| u8::from(is_special(byte))));
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
+    while let Some(found) = specials_at(text, at) {
+        if found < 16 {
+            return at + found;
         }
         at += 16;
     }
     let rest = text.get(at..).unwrap_or_default();
     rest.iter().position(|byte| is_special(*byte)).map_or(text.len(), |place| at + place)
+}
+
+const fn is_special(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
+/// Which of the sixteen bytes from `at` on is the first special one, 16 if none is; none
+/// where fewer than sixteen are left.
+#[inline]
+pub(super) fn specials_at(text: &[u8], at: usize) -> Option<usize> {
+    let bytes = text.get(at..)?.first_chunk::<16>()?;
+    // The bit behind the last saves a branch for none at all.
+    Some((specials(*bytes) | 1 << 16).trailing_zeros() as usize)
+}
+
+/// A bit for each special byte.
+#[inline]
+fn specials(bytes: [u8; 16]) -> u32 {
+    let bytes = u8x16::new(bytes);
+    let is_backslash = bytes.simd_eq(u8x16::splat(b'\\'));
+    // With that bit turned over, the quote changes places with the space, and stands right behind the
+    // control characters.
+    let is_quote_or_control = (bytes ^ u8x16::splat(2)).simd_le(u8x16::splat(0x20));
+    (is_quote_or_control | is_backslash).to_bitmask()
 }
 
 /// The index just past the value that starts at `at`.
@@ -142,8 +177,15 @@ pub(super) fn quote(text: &str) -> String {
 
 /// Whether a text is the JSON string `value`, however it is escaped.
 pub(super) fn is_string(text: &str, value: &str) -> bool {
-    if !value.contains('\\') && is_plain_string(text, value) {
+    if is_plain_string(text, value) && !value.contains('\\') {
         return true;
+    }
+    // Most differ in the first character, before there can be an escape.
+    if let Some(first) = text.as_bytes().get(1)
+        && *first != b'\\'
+        && value.as_bytes().first() != Some(first)
+    {
+        return false;
     }
     let is_escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
     is_escaped && unquote(text).is_some_and(|unquoted| unquoted == value)
@@ -191,6 +233,13 @@ mod tests {
             };
             prop_assert!(is_string(&text, &one));
             prop_assert_eq!(is_string(&text, &other), one == other, "{}", text);
+        }
+
+        #[test]
+        fn sixteen_at_a_time_are_as_one_by_one(bytes in any::<[u8; 16]>()) {
+            let each = bytes.map(|byte| u32::from(is_special(byte)));
+            let each = each.into_iter().enumerate().map(|(place, bit)| bit << place);
+            prop_assert_eq!(specials(bytes), each.sum::<u32>());
         }
 
         #[test]

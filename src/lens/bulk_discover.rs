@@ -67,7 +67,8 @@ impl Lens for BulkDiscover {
             )
             .with("pointer", "/discover"));
         };
-        let unchanged = current.filter(|current| shown(current) == discover);
+        let unchanged =
+            current.filter(|current| shown(current.present(OBJECTS).as_ref()) == discover);
         report.took(if unchanged.is_some() {
             "bulk_discover.up.unchanged"
         } else {
@@ -79,8 +80,8 @@ impl Lens for BulkDiscover {
                 continue;
             }
             match unchanged {
-                Some(current) => match current.get(key) {
-                    Some(value) => body.set(key, value.clone()),
+                Some(current) => match current.value(key) {
+                    Some(value) => body.set(key, value),
                     None => drop(body.remove(key)),
                 },
                 None => body.set(key, Text::string(if discover { "all" } else { "none" })),
@@ -90,25 +91,27 @@ impl Lens for BulkDiscover {
     }
 
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
-        let is_both = |value| {
-            [OBJECTS, FIELDS].iter().all(|key| match resource.present(key) {
+        let settings = [OBJECTS, FIELDS].map(|key| resource.present(key));
+        let are_all = |value| {
+            settings.iter().all(|setting| match setting {
                 Some(setting) => setting.is_string(value),
                 None => value == "none",
             })
         };
-        let exact = is_both("all") || is_both("none");
+        let exact = are_all("all") || are_all("none");
+        let shown = shown(settings[0].as_ref());
         if exact {
             report.took("bulk_discover.down.exact");
         } else {
             report.took("bulk_discover.down.approximated");
             report.note(How::Approximated, "/discover");
         }
-        resource.set("discover", Text::boolean(shown(resource)));
+        resource.set("discover", Text::boolean(shown));
         Ok(())
     }
 }
 
-/// What a legacy client sees as `discover`.
-fn shown(resource: &Object<'_>) -> bool {
-    resource.present(OBJECTS).is_some_and(|value| !value.is_string("none"))
+/// What a legacy client sees as `discover` where that is how objects are added.
+fn shown(objects: Option<&Text<'_>>) -> bool {
+    objects.is_some_and(|value| !value.is_string("none"))
 }

@@ -43,7 +43,7 @@ impl Lens for BulkSchemas {
             return Ok(());
         };
         let (stored, whole) = (objects(current, "schemas"), objects(current, "schemas_in_full"));
-        let Some(entries) = body.get("schemas").cloned().and_then(Text::into_array) else {
+        let Some(entries) = body.value("schemas").and_then(Text::into_array) else {
             return Ok(());
         };
         let entries = entries.into_items().into_iter();
@@ -63,8 +63,9 @@ fn keep<'a>(
     report: &mut Report,
 ) -> Text<'a> {
     let Some(mut object) = entry.clone().into_object() else { return entry };
-    let selected =
-        |schema: &&Object<'a>| schema.get("enabled").and_then(Text::as_boolean) == Some(true);
+    let selected = |schema: &&Object<'a>| {
+        schema.get("enabled").and_then(|value| value.as_boolean()) == Some(true)
+    };
     let schema = stored.iter().filter(selected).find(|schema| same_id(schema, &object));
     let Some(schema) = schema else {
         report.took("bulk_schemas.up.newly_selected");
@@ -82,7 +83,7 @@ fn keep<'a>(
 /// The fields of an entry with the names that legacy cannot say.
 fn keep_fields<'a>(entry: &mut Object<'a>, schema: &Object<'a>, report: &mut Report) {
     let stored = objects(schema, "fields");
-    let Some(fields) = entry.get("fields").cloned().and_then(Text::into_array) else { return };
+    let Some(fields) = entry.value("fields").and_then(Text::into_array) else { return };
     let mut kept = false;
     let with_names = fields.into_items().into_iter().map(|field| {
         let Some(mut object) = field.clone().into_object() else { return field };
@@ -101,7 +102,7 @@ fn keep_fields<'a>(entry: &mut Object<'a>, schema: &Object<'a>, report: &mut Rep
 fn take_over<'a>(object: &mut Object<'a>, origin: &Object<'a>, keys: &[&str]) -> bool {
     let mut any = false;
     for key in keys {
-        if let Some(value) = origin.present(key).filter(|_| !object.has(key)).cloned() {
+        if let Some(value) = origin.present_value(key).filter(|_| !object.has(key)) {
             object.set(key, value);
             any = true;
         }
@@ -110,11 +111,11 @@ fn take_over<'a>(object: &mut Object<'a>, origin: &Object<'a>, keys: &[&str]) ->
 }
 
 fn same_id(one: &Object<'_>, other: &Object<'_>) -> bool {
-    let id = |object: &Object<'_>| object.get("id").map(Text::to_tree);
+    let id = |object: &Object<'_>| object.get("id").map(|id| id.to_tree());
     id(one).is_some() && id(one) == id(other)
 }
 
 fn objects<'a>(resource: &Object<'a>, key: &str) -> Vec<Object<'a>> {
-    let items = resource.get(key).cloned().and_then(Text::into_array).map(Array::into_items);
+    let items = resource.value(key).and_then(Text::into_array).map(Array::into_items);
     items.unwrap_or_default().into_iter().filter_map(Text::into_object).collect()
 }

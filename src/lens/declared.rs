@@ -215,7 +215,7 @@ impl Lens for Keep {
     ) -> Result<(), Failure> {
         for field in &self.fields {
             if let Some(value) =
-                current.and_then(|current| current.get(field)).filter(|_| !body.has(field))
+                current.and_then(|current| current.value(field)).filter(|_| !body.has(field))
             {
                 report.took("keep.up.kept");
                 body.set(field, value.clone());

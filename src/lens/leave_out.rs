@@ -39,7 +39,7 @@ impl Lens for LeaveOut {
     }
 
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
-        let Some(items) = resource.get(&self.list).cloned().and_then(Text::into_array) else {
+        let Some(items) = resource.value(&self.list).and_then(Text::into_array) else {
             return Ok(());
         };
         let unknown = |item: &Text<'_>| {

@@ -53,15 +53,17 @@ impl Lens for ModelSyncFields {
         report: &mut Report,
     ) -> Result<(), Failure> {
         each_override(body, |field, _| {
-            if field.get("source").is_some_and(is_made_up) {
+            if field.get("source").is_some_and(|source| is_made_up(&source)) {
                 report.took("model_sync_fields.up.source");
                 field.remove("source");
-                if field.get("encryption_enabled").and_then(Text::as_boolean) == Some(false) {
+                if field.get("encryption_enabled").and_then(|value| value.as_boolean())
+                    == Some(false)
+                {
                     field.remove("encryption_enabled");
                 }
             }
         });
-        if let Some(mut target) = body.get("target").cloned().and_then(Text::into_object)
+        if let Some(mut target) = body.value("target").and_then(Text::into_object)
             && target.get("object").is_some_and(|object| object.is_string(""))
         {
             report.took("model_sync_fields.up.object");
@@ -87,7 +89,7 @@ impl Lens for ModelSyncFields {
                 );
             }
         });
-        if let Some(mut target) = resource.get("target").cloned().and_then(Text::into_object)
+        if let Some(mut target) = resource.value("target").and_then(Text::into_object)
             && target.present("object").is_none()
         {
             report.took("model_sync_fields.down.object");
@@ -106,7 +108,7 @@ fn is_made_up(source: &Text<'_>) -> bool {
 }
 
 fn each_override<'a>(resource: &mut Object<'a>, mut change: impl FnMut(&mut Object<'a>, usize)) {
-    let Some(fields) = resource.get("override_fields").cloned().and_then(Text::into_array) else {
+    let Some(fields) = resource.value("override_fields").and_then(Text::into_array) else {
         return;
     };
     if fields.items().is_empty() {

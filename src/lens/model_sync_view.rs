@@ -99,14 +99,14 @@ impl Lens for ModelSyncView {
 }
 
 fn identities<'a>(body: &mut Object<'a>, current: &Object<'a>, report: &mut Report) {
-    let Some(stored) = current.present("identities").cloned() else { return };
+    let Some(stored) = current.present_value("identities") else { return };
     if body.present("identities").is_some_and(|sent| !sent.means(&stored)) {
         report.took("model_sync_view.up.identities_sent");
         return;
     }
     body.remove("identities");
     let mappings = mappings(current);
-    let shown = current.present("identity").or_else(|| mappings.first()).cloned();
+    let shown = current.present_value("identity").or_else(|| mappings.first().cloned());
     let sent = body.remove("identity").filter(|sent| !sent.is_null());
     let changed = match (&sent, &shown) {
         (Some(sent), Some(shown)) => !sent.means(shown),
@@ -142,7 +142,7 @@ const HIDDEN: [(&str, &str); 2] = [("model_filters", "Model"), ("target_filters"
 fn filters<'a>(body: &mut Object<'a>, current: &Object<'a>, report: &mut Report) {
     let stored: Vec<(&str, &str, Text<'a>)> = HIDDEN
         .iter()
-        .filter_map(|(key, kind)| Some((*key, *kind, current.present(key)?.clone())))
+        .filter_map(|(key, kind)| Some((*key, *kind, current.present_value(key)?)))
         .collect();
     if stored.is_empty() {
         return;
@@ -176,7 +176,7 @@ fn filters<'a>(body: &mut Object<'a>, current: &Object<'a>, report: &mut Report)
         body.remove("filter_logic");
     }
     if covered("Target")
-        && let Some(mut target) = body.get("target").cloned().and_then(Text::into_object)
+        && let Some(mut target) = body.value("target").and_then(Text::into_object)
         && target.remove("filter_logic").is_some()
     {
         body.set("target", target.to_text());
@@ -198,10 +198,10 @@ fn view(resource: &Object<'_>) -> [serde_json::Value; 3] {
         filter
     });
     let filters = filters.collect();
-    let logic = |text: Option<&Text<'_>>| {
-        text.map(Text::to_tree).filter(|logic| *logic != "").unwrap_or_default()
+    let logic = |text: Option<Text<'_>>| {
+        text.map(|text| text.to_tree()).filter(|logic| *logic != "").unwrap_or_default()
     };
-    let target = resource.get("target").and_then(Text::object);
+    let target = resource.get("target").and_then(Text::into_object);
     [
         filters,
         logic(resource.get("filter_logic")),
@@ -218,10 +218,10 @@ fn kind_of(filter: &Text<'_>) -> &'static str {
 }
 
 fn mappings<'a>(resource: &Object<'a>) -> Vec<Text<'a>> {
-    let identities = resource.present("identities").cloned().and_then(Text::into_object);
+    let identities = resource.present_value("identities").and_then(Text::into_object);
     identities.map(|identities| items(&identities, "mappings")).unwrap_or_default()
 }
 
 fn items<'a>(resource: &Object<'a>, key: &str) -> Vec<Text<'a>> {
-    resource.get(key).cloned().and_then(Text::into_array).map(Array::into_items).unwrap_or_default()
+    resource.value(key).and_then(Text::into_array).map(Array::into_items).unwrap_or_default()
 }

@@ -72,7 +72,7 @@ impl Lens for OrganizationSignOn {
             }
         }
         for key in READABLE {
-            if let Some(value) = current.present(key).cloned().filter(|_| !body.has(key)) {
+            if let Some(value) = current.present_value(key).filter(|_| !body.has(key)) {
                 report.took("organization_sign_on.up.kept");
                 body.set(key, value);
             }

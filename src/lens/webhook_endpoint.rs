@@ -79,14 +79,14 @@ impl Lens for WebhookEndpoint {
         _: Option<&Object<'a>>,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let endpoint = body.present("endpoint").and_then(Text::as_string);
+        let endpoint = body.present("endpoint").and_then(Text::into_str);
         let Some(endpoint) = endpoint else { return Ok(()) };
         let mut of_receiver = self.registrations.iter().filter(|own| own.receiver.is(&endpoint));
         let Some(first) = of_receiver.next() else {
             report.took("webhook_endpoint.up.left_alone");
             return Ok(());
         };
-        let secret = body.present("secret").and_then(Text::as_string);
+        let secret = body.present("secret").and_then(Text::into_str);
         let found = std::iter::once(first).chain(of_receiver).find(|own| {
             // What has no secret is upstream's to refuse.
             secret.as_ref().is_none_or(|secret| is_same(&own.receiver_secret, secret))
@@ -105,7 +105,7 @@ impl Lens for WebhookEndpoint {
     }
 
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
-        let endpoint = resource.present("endpoint").and_then(Text::as_string);
+        let endpoint = resource.present("endpoint").and_then(Text::into_str);
         let Some(endpoint) = endpoint else { return Ok(()) };
         let Some(found) = self.registrations.iter().find(|own| own.endpoint == endpoint) else {
             report.took("webhook_endpoint.down.left_alone");
@@ -113,7 +113,7 @@ impl Lens for WebhookEndpoint {
         };
         report.took("webhook_endpoint.down.shown");
         resource.set("endpoint", Text::string(&found.receiver.written));
-        let secret = resource.present("secret").and_then(Text::as_string);
+        let secret = resource.present("secret").and_then(Text::into_str);
         if secret.is_some_and(|secret| is_same(&found.secret, &secret))
             && let Some(secret) = differing(&found.receiver_secret, &found.secret)
         {

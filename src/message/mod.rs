@@ -7,10 +7,10 @@
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 /// The request header, and the response header, that carries an API version.
-pub const VERSION_HEADER: &str = "x-polytomic-version";
+pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-polytomic-version");
 /// The version that legacy clients speak.
 pub const LEGACY_VERSION: &str = "2024-02-08";
 /// The version that upstream is asked in.

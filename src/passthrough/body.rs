@@ -25,7 +25,11 @@ use crate::upstream::AnswerBody;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of what a client gets: upstream's, streamed, or bytes that are there already.
-pub struct Body {
+///
+/// In a box, as an answer is handed on by a dozen futures, each of which would copy it.
+pub struct Body(Box<Parts>);
+
+struct Parts {
     source: Source,
     span: Option<Span>,
     account: Account,
@@ -54,7 +58,7 @@ impl Body {
     }
 
     fn of(source: Source) -> Self {
-        Self {
+        Self(Box::new(Parts {
             source,
             span: None,
             account: Account::default(),
@@ -62,32 +66,32 @@ impl Body {
             busy: None,
             pass: None,
             tap: None,
-        }
+        }))
     }
 
     /// Says how the request is counted that this answers.
     pub(crate) fn set_account(&mut self, account: Account) {
-        self.account = account;
+        self.0.account = account;
     }
 
     /// Whether this is an error of the shim's own.
     pub(crate) fn is_own_error(&self) -> bool {
-        self.account.key.is_some()
+        self.0.account.key.is_some()
     }
 
     /// Whether a rule was for the request, so that somebody may have asked who calls.
     pub(crate) fn is_by_rule(&self) -> bool {
-        matches!(self.account.ending, Ending::Translated | Ending::Legacy)
+        matches!(self.0.account.ending, Ending::Translated | Ending::Legacy)
     }
 
     /// How many calls to upstream the answer took.
     pub(crate) fn upstream_calls(&self) -> usize {
-        self.account.upstream_calls.unwrap_or(1)
+        self.0.account.upstream_calls.unwrap_or(1)
     }
 
     /// Keeps a place taken for as long as the body is.
     pub(crate) fn set_pass(&mut self, pass: Pass) {
-        self.pass = Some(pass);
+        self.0.pass = Some(pass);
     }
 
     /// Hands out what passes, once all of it has, unless it is more than `limit` bytes or the
@@ -98,28 +102,28 @@ impl Body {
         if self.is_end_stream() {
             tap.end();
         }
-        self.tap = Some(tap);
+        self.0.tap = Some(tap);
         receiver
     }
 
     /// How the request is counted that this answers.
     pub(crate) fn take_account(&mut self) -> Account {
-        std::mem::take(&mut self.account)
+        std::mem::take(&mut self.0.account)
     }
 
     /// Logs what becomes of the body within `span`.
     pub(crate) fn set_span(&mut self, span: Span) {
-        self.span = Some(span);
+        self.0.span = Some(span);
     }
 
     /// Keeps the client's connection from resting for as long as the body is.
     pub(crate) fn set_busy(&mut self, busy: Busy) {
-        self.busy = Some(busy);
+        self.0.busy = Some(busy);
     }
 
     /// Counts the request as under way for as long as the body is.
     pub(crate) fn set_in_flight(&mut self, in_flight: InFlight) {
-        self.in_flight = Some(in_flight);
+        self.0.in_flight = Some(in_flight);
     }
 }
 
@@ -131,7 +135,7 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
+        let this = &mut *self.0;
         let frame = match &mut this.source {
             Source::Pieces(pieces) => pieces.pop_front().map(|piece| Ok(Frame::data(piece))),
             Source::Streamed(incoming, patience) => match Pin::new(incoming).poll_frame(context) {
@@ -164,14 +168,14 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
+        match &self.0.source {
             Source::Streamed(incoming, _) => incoming.is_end_stream(),
             Source::Pieces(pieces) => pieces.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        match &self.0.source {
             Source::Streamed(incoming, _) => incoming.size_hint(),
             Source::Pieces(pieces) => {
                 SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())

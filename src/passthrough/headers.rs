@@ -11,25 +11,43 @@ use http::header::{
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
+use super::names::{Found, Names};
 use crate::settings::Network;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// Whether a client came by TLS.
+pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// The host that a client asked for.
+pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Headers that concern one connection only (RFC 9110 §7.6.1), whether or not `Connection` names
-/// them. `Proxy-Authorization` and `Proxy-Authenticate` are between a client and its own proxy.
-static HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
+/// them, and more. `Proxy-Authorization` and `Proxy-Authenticate` are between a client and its own proxy.
+macro_rules! hop_by_hop {
+    ($($more:expr),*) => {
+        [
+            CONNECTION,
+            TE,
+            HeaderName::from_static("keep-alive"),
+            HeaderName::from_static("proxy-connection"),
+            PROXY_AUTHENTICATE,
+            PROXY_AUTHORIZATION,
+            TRANSFER_ENCODING,
+            UPGRADE,
+            HeaderName::from_static("http2-settings"),
+            $($more),*
+        ]
+    };
+}
+const CONNECTION_AT: usize = 0;
+const TE_AT: usize = 1;
+
+/// `Host` is set anew from the configured upstream; `100 Continue` has been answered by the server, as
+/// soon as the body was read.
+static OF_REQUESTS: [HeaderName; 11] = hop_by_hop![HOST, EXPECT];
+static REQUESTS: Names = Names::new(&OF_REQUESTS);
+/// `Alt-Svc` names other addresses of the same server, which would lead clients around the shim.
+static OF_ANSWERS: [HeaderName; 10] = hop_by_hop![ALT_SVC];
+static ANSWERS: Names = Names::new(&OF_ANSWERS);
 
 /// The other end of a client's connection; stands in the extensions of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +100,16 @@ impl Arrival {
 /// Afterwards, `X-Forwarded-Proto` and `-Host` tell the address that the client used.
 pub fn outgoing_headers(incoming: HeaderMap, arrival: &Arrival, trusted: &[Network]) -> HeaderMap {
     let mut headers = incoming;
+    let mut claimed = Vec::new();
+    let found = REQUESTS.among_others(&headers, |name| {
+        if name.as_str().starts_with("x-forwarded-") || *name == FORWARDED {
+            claimed.push(name.clone());
+        }
+    });
     // Trailers pass through, and upstream may send them only to those who say so.
-    let trailers = listed(&headers, &TE).any(|item| item.eq_ignore_ascii_case(b"trailers"));
-    // `100 Continue` has been answered by the server, as soon as the body was read.
-    strip_hop_by_hop(&mut headers, &[HOST, EXPECT]);
+    let trailers = found.has(TE_AT)
+        && listed(&headers, &TE).any(|item| item.eq_ignore_ascii_case(b"trailers"));
+    strip(&mut headers, &REQUESTS, found);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -93,7 +117,7 @@ pub fn outgoing_headers(incoming: HeaderMap, arrival: &Arrival, trusted: &[Netwo
         join_cookies(&mut headers);
     }
     headers.append(VIA, via(arrival.version));
-    forwarded(&mut headers, arrival, trusted);
+    forwarded(&mut headers, &claimed, arrival, trusted);
     headers
 }
 
@@ -101,34 +125,25 @@ pub fn outgoing_headers(incoming: HeaderMap, arrival: &Arrival, trusted: &[Netwo
 /// the given version of HTTP: hop-by-hop headers gone, `Via` added.
 pub fn incoming_headers(upstream: HeaderMap, version: Version) -> HeaderMap {
     let mut headers = upstream;
-    // `Alt-Svc` names other addresses of the same server, which would lead clients around the shim.
-    strip_hop_by_hop(&mut headers, &[ALT_SVC]);
+    let found = ANSWERS.among(&headers);
+    strip(&mut headers, &ANSWERS, found);
     headers.append(VIA, via(version));
     headers
 }
 
-/// Takes out every line of these headers. Most messages have none of them: looking at the names there
-/// are costs less than looking up each.
-pub(crate) fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
-    // By their lengths, most names need no closer look.
-    let length = |name: &HeaderName| 1_u64 << (name.as_str().len() % 64);
-    let lengths = names.iter().fold(0, |lengths, name| lengths | length(name));
-    let is_meant = |name: &&HeaderName| lengths & length(name) != 0 && names.contains(name);
-    let found: Vec<HeaderName> = headers.keys().filter(is_meant).cloned().collect();
-    for name in &found {
-        headers.remove(name);
+/// Takes out those of the names that were found, and what `Connection` names besides.
+fn strip(headers: &mut HeaderMap, names: &Names, found: Found) {
+    if found.has(CONNECTION_AT) {
+        let named: Vec<HeaderName> = listed(headers, &CONNECTION)
+            .filter(|name| !name.eq_ignore_ascii_case(b"close"))
+            .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"))
+            .filter_map(|name| HeaderName::from_bytes(name).ok())
+            .collect();
+        for name in &named {
+            headers.remove(name);
+        }
     }
-}
-
-fn strip_hop_by_hop(headers: &mut HeaderMap, also: &[HeaderName]) {
-    let named: Vec<HeaderName> = listed(headers, &CONNECTION)
-        .filter(|name| !name.eq_ignore_ascii_case(b"close"))
-        .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"))
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
-        .collect();
-    remove_all(headers, &named);
-    remove_all(headers, &HOP_BY_HOP);
-    remove_all(headers, also);
+    names.remove_found(headers, found);
     // Several equal lengths are one length, and only one may be forwarded (RFC 9110 §8.6). The
     // server and the client library have refused different ones.
     if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some()
@@ -152,14 +167,18 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-fn forwarded(headers: &mut HeaderMap, arrival: &Arrival, trusted: &[Network]) {
+/// Says whose request it is. `claimed` are the headers in which it says so itself.
+fn forwarded(
+    headers: &mut HeaderMap,
+    claimed: &[HeaderName],
+    arrival: &Arrival,
+    trusted: &[Network],
+) {
     let Arrival { peer, host, .. } = arrival;
     let believed =
         peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer.address.ip())));
     if !believed {
-        let claims = |name: &&HeaderName| name.as_str().starts_with("x-forwarded-");
-        let claimed: Vec<HeaderName> = headers.keys().filter(claims).cloned().collect();
-        for name in claimed.iter().chain(&[FORWARDED]) {
+        for name in claimed {
             headers.remove(name);
         }
     }

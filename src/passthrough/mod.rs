@@ -5,15 +5,17 @@
 
 mod body;
 mod headers;
+mod names;
 mod whole;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, Version};
 
 pub use body::{Body, BoxError, Progress, RequestBody};
-pub(crate) use headers::remove_all;
 pub use headers::{Arrival, Peer, incoming_headers, outgoing_headers};
+pub(crate) use headers::{FORWARDED_HOST, FORWARDED_PROTO};
+pub(crate) use names::Names;
 pub use whole::{ReadError, read_request, read_whole};
 pub(crate) use whole::{broken, too_large};
 
@@ -39,7 +41,7 @@ pub async fn forward(
     let incoming = std::mem::take(&mut parts.headers);
     let mut headers = outgoing_headers(incoming, &arrival, client.trusted_proxies());
     if let Some(version) = version {
-        headers.insert(HeaderName::from_static(VERSION_HEADER), version);
+        headers.insert(VERSION_HEADER, version);
     }
     let mut outgoing = Box::new(Request::new(RequestBody::streamed(body)));
     *outgoing.method_mut() = parts.method;

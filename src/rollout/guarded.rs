@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::header::RETRY_AFTER;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::book::now;
@@ -111,10 +111,7 @@ impl Guarded {
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
         let mut envelope = envelope.clone();
-        envelope.headers.insert(
-            HeaderName::from_static(VERSION_HEADER),
-            HeaderValue::from_static(LEGACY_VERSION),
-        );
+        envelope.headers.insert(VERSION_HEADER, HeaderValue::from_static(LEGACY_VERSION));
         self.send(request, &envelope, LEGACY_VERSION).await
     }
 

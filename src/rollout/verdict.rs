@@ -47,7 +47,7 @@ pub fn settle(
     tolerances: &[Tolerance],
     (translated, report): (&Answer, &Report),
 ) -> (Vec<Found>, bool) {
-    let disclosed: Vec<String> = report.entries().map(|(_, pointer)| general(pointer)).collect();
+    let disclosed: Vec<String> = report.entries().map(|(_, pointer)| general(&pointer)).collect();
     let is_own_error = is_own_error(translated);
     let before = found.len();
     let mut left = found;

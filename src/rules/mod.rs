@@ -32,6 +32,8 @@ use template::{Bindings, Template};
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Arc<Rule>>,
+    /// The same, by how many segments their paths have.
+    by_depth: Vec<Vec<Arc<Rule>>>,
     /// Those that need a setting which is not there: for no request.
     dormant: Vec<Arc<Rule>>,
 }
@@ -81,8 +83,8 @@ pub struct Rule {
 
 impl Rule {
     fn is_except(&self, path: &str) -> bool {
-        !self.except.is_empty()
-            && self.except.iter().any(|except| *except == template::decoded(path))
+        let is = |path: &str| self.except.iter().any(|except| except == path);
+        is(path) || (!self.except.is_empty() && path.contains('%') && is(&template::decoded(path)))
     }
 
     /// Whether every upstream call of its plan is a read, so that it may run a second time.
@@ -310,7 +312,16 @@ impl Rules {
         });
         let is_dormant = |rule: &mut Arc<Rule>| rule.needs.is_some_and(|need| !options.meet(need));
         let dormant = rules.extract_if(.., is_dormant).collect();
-        if findings.is_empty() { Ok(Self { rules, dormant }) } else { Err(findings) }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let mut by_depth = Vec::new();
+        for rule in &rules {
+            let depth = rule.path.depth();
+            by_depth.resize_with(by_depth.len().max(depth + 1), Vec::new);
+            by_depth[depth].push(rule.clone());
+        }
+        Ok(Self { rules, by_depth, dormant })
     }
 
     /// Every rule, those included that need a setting which is not there.
@@ -327,29 +338,24 @@ impl Rules {
     pub fn candidates(&self, method: &Method, path: &str) -> Candidates {
         // A client that adds a slash means the same operation.
         let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
-        let mut candidates = Candidates::default();
-        let segments = path.bytes().filter(|byte| *byte == b'/').count();
-        let may_be = |rule: &&Arc<Rule>| rule.method == *method && rule.path.depth() == segments;
-        for rule in self.rules.iter().filter(may_be) {
-            if let Some((first, _)) = candidates.rules.first() {
-                if first.path == rule.path && !rule.is_except(path) {
-                    candidates.rules.push((rule.clone(), candidates.bindings.clone()));
-                }
-            } else if let Some(bindings) = rule.path.bind(path)
-                && !rule.is_except(path)
-            {
-                candidates.bindings.clone_from(&bindings);
-                candidates.rules.push((rule.clone(), bindings));
-            }
-        }
-        candidates
+        let depth = path.bytes().filter(|byte| *byte == b'/').count();
+        let of_depth = self.by_depth.get(depth).into_iter().flatten();
+        let mut may_be = of_depth.filter(|rule| rule.method == *method);
+        let first = may_be.find_map(|rule| {
+            let bindings = rule.path.bind(path)?;
+            (!rule.is_except(path)).then_some((rule, bindings))
+        });
+        let Some((first, bindings)) = first else { return Candidates::default() };
+        let others = may_be.filter(|rule| rule.path == first.path && !rule.is_except(path));
+        Candidates { rules: [first].into_iter().chain(others).cloned().collect(), bindings }
     }
 }
 
 /// The rules that a request may come under, depending on who calls.
 #[derive(Debug, Default)]
 pub struct Candidates {
-    rules: Vec<(Arc<Rule>, Bindings)>,
+    rules: Vec<Arc<Rule>>,
+    /// The variables of the path that they have in common.
     bindings: Bindings,
 }
 
@@ -361,20 +367,21 @@ impl Candidates {
 
     /// The rules.
     pub fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        self.rules.iter().map(|(rule, _)| rule)
+        self.rules.iter()
     }
 
     /// Whether the caller's kind decides.
     pub fn depend_on_caller(&self) -> bool {
-        self.rules.iter().any(|(rule, _)| rule.callers.is_some())
+        self.rules.iter().any(|rule| rule.callers.is_some())
     }
 
     /// The rule for a kind of caller, or for anybody where the kind is not known.
     pub fn for_caller(self, kind: Option<CallerKind>) -> Option<(Arc<Rule>, Bindings)> {
-        self.rules.into_iter().find(|(rule, _)| match (&rule.callers, kind) {
+        let rule = self.rules.into_iter().find(|rule| match (&rule.callers, kind) {
             (None, _) => true,
             (Some(callers), Some(kind)) => callers.contains(&kind),
             (Some(_), None) => false,
-        })
+        })?;
+        Some((rule, self.bindings))
     }
 }

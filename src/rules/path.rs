@@ -83,9 +83,9 @@ impl Path {
         if self.rest.is_some() || names.clone().any(|name| name.is_none()) {
             return self.first(&object.to_text()).map(Text::into_owned);
         }
-        let mut value = object.get(names.next()??)?.borrowed();
+        let mut value = object.get(names.next()??)?;
         for name in names {
-            value = value.into_object()?.get(name?)?.clone();
+            value = value.into_object()?.value(name?)?;
         }
         Some(value)
     }
@@ -100,7 +100,7 @@ impl Path {
         edit: &mut Edit<'_, 'a>,
     ) -> Result<(), Failure> {
         if let (Some((Step::Name(name), rest)), None) = (self.plain.split_first(), &self.rest) {
-            let Some(before) = object.get(name).cloned() else { return Ok(()) };
+            let Some(before) = object.value(name) else { return Ok(()) };
             let mut pointer = ["/", &disclosure::segment(name)].concat();
             let after = walk(before.clone(), rest, &mut pointer, edit)?;
             if after != before {
@@ -188,7 +188,7 @@ fn walk_member<'a>(
     edit: &mut Edit<'_, 'a>,
 ) -> Result<Text<'a>, Failure> {
     let Some(mut object) = text.clone().into_object() else { return Ok(text) };
-    let Some(value) = object.get(name).cloned() else { return Ok(text) };
+    let Some(value) = object.value(name) else { return Ok(text) };
     pointer.push('/');
     pointer.push_str(&disclosure::segment(name));
     let before = value.clone();
@@ -212,7 +212,7 @@ fn walk_items<'a>(
     {
         let keys: Vec<String> = object.members().map(|(key, _)| key.into_owned()).collect();
         for key in keys {
-            let Some(value) = object.get(&key).cloned() else { continue };
+            let Some(value) = object.value(&key) else { continue };
             let length = pointer.len();
             pointer.push('/');
             pointer.push_str(&disclosure::segment(&key));

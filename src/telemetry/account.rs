@@ -138,10 +138,10 @@ impl Meters {
         self.upstream_seconds.observe(duration);
     }
 
-    /// Counts one disclosure.
-    pub fn disclosed(&self, how: How) {
+    /// Counts that many disclosures.
+    pub fn disclosed(&self, how: How, count: u64) {
         if let Some(counter) = self.disclosures.get(how as usize) {
-            counter.inc();
+            counter.inc_by(count);
         }
     }
 }

@@ -153,7 +153,8 @@ fn now(line: &mut String) {
         }
         line.push_str(text);
     });
-    let digits = (1_000_000 + now.subsec_micros()).to_string();
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(1_000_000 + now.subsec_micros());
     line.push('.');
     line.push_str(digits.get(1..).unwrap_or_default());
     line.push('Z');
@@ -167,15 +168,41 @@ struct Members<'o> {
     message: bool,
 }
 
+/// A value of milliseconds and the like, with three decimals at most, as `{:?}` writes it: the search
+/// for the shortest text that means the same takes ten times as long.
+fn decimal(out: &mut String, value: f64) -> bool {
+    const MOST: f64 = 1e9;
+    let thousandths = (value * 1e3).round();
+    if !(0.0..MOST).contains(&value) || value.is_sign_negative() || thousandths / 1e3 != value {
+        return false;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not that large, nor negative"
+    )]
+    let thousandths = thousandths as u64;
+    let mut digits = itoa::Buffer::new();
+    out.push_str(digits.format(thousandths / 1000));
+    out.push('.');
+    let fraction = digits.format(1000 + thousandths % 1000).get(1..).unwrap_or_default();
+    let shortest = fraction.trim_end_matches('0');
+    out.push_str(if shortest.is_empty() { "0" } else { shortest });
+    true
+}
+
 impl Members<'_> {
     fn name(&mut self, field: &Field) {
-        let (before, after) = match self.format {
-            LogFormat::Human => (" ", "="),
-            LogFormat::Json => (",\"", "\":"),
-        };
-        self.out.push_str(before);
+        // Texts that are known here are stored, not copied by a call.
+        match self.format {
+            LogFormat::Human => self.out.push(' '),
+            LogFormat::Json => self.out.push_str(",\""),
+        }
         self.out.push_str(field.name());
-        self.out.push_str(after);
+        match self.format {
+            LogFormat::Human => self.out.push('='),
+            LogFormat::Json => self.out.push_str("\":"),
+        }
     }
 
     fn bare(&mut self, field: &Field, value: impl std::fmt::Display) {
@@ -186,11 +213,13 @@ impl Members<'_> {
 
 impl Visit for Members<'_> {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.bare(field, value);
+        self.name(field);
+        self.out.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.bare(field, value);
+        self.name(field);
+        self.out.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -201,7 +230,12 @@ impl Visit for Members<'_> {
         // JSON has no word for what is no number.
         match value.is_finite() {
             // With a point, so that it stays a fraction for whoever reads it.
-            true => self.bare(field, format_args!("{value:?}")),
+            true => {
+                self.name(field);
+                if !decimal(self.out, value) {
+                    let _ = write!(self.out, "{value:?}");
+                }
+            }
             false => self.record_str(field, "none"),
         }
     }
@@ -331,5 +365,26 @@ mod tests {
             })
         );
         assert!(text.contains("\"duration_ms\":2.0"), "{text}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn decimals_are_written_as_the_library_does(
+            micros in 0..u64::from(u32::MAX),
+            other in proptest::num::f64::ANY,
+        ) {
+            for value in [f64::from(u32::try_from(micros).unwrap()) / 1e3, micros as f64, other] {
+                let mut text = String::new();
+                if decimal(&mut text, value) {
+                    proptest::prop_assert_eq!(text, format!("{value:?}"));
+                } else {
+                    proptest::prop_assert!(text.is_empty());
+                    proptest::prop_assert!(value.to_bits() == other.to_bits() || value >= 1e9);
+                }
+            }
+            let mut text = String::new();
+            proptest::prop_assert!(decimal(&mut text, 12.05) && text == "12.05");
+            proptest::prop_assert!(!decimal(&mut text, -0.0) && !decimal(&mut text, f64::NAN));
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::fault::{self, SendError};
 use super::{AnswerBody, Envelope, Upstream};
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
-use crate::passthrough::{ReadError, RequestBody, incoming_headers, read_whole, remove_all};
+use crate::passthrough::{Names, ReadError, RequestBody, incoming_headers, read_whole};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -34,6 +34,10 @@ static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 8] = [
     RANGE,
     TRAILER,
 ];
+static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
+/// What of an answer's headers concerns its body as it was sent.
+static OF_THE_ANSWER_S_MESSAGE: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LENGTH, TRAILER];
+static THE_ANSWER_S_MESSAGE: Names = Names::new(&OF_THE_ANSWER_S_MESSAGE);
 
 impl Upstream for UpstreamClient {
     async fn call(
@@ -92,13 +96,13 @@ async fn read(
     let body =
         decode_body(encoding, encoded, limit).await.map_err(|error| error.of_upstream(limit))?;
     let mut headers = incoming_headers(parts.headers, parts.version);
-    remove_all(&mut headers, &[CONTENT_ENCODING, CONTENT_LENGTH, TRAILER]);
+    THE_ANSWER_S_MESSAGE.remove_from(&mut headers);
     Ok(UpstreamResponse { status: parts.status, headers, body })
 }
 
 fn headers(request: &UpstreamRequest, envelope: &Envelope) -> Result<HeaderMap, Failure> {
     let mut headers = envelope.headers.clone();
-    remove_all(&mut headers, &OF_THE_CLIENT_S_MESSAGE);
+    THE_CLIENT_S_MESSAGE.remove_from(&mut headers);
     // The cheapest encoding to undo that every server has.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     if request.body.is_some() {

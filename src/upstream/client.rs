@@ -87,7 +87,8 @@ impl UpstreamClient {
         telemetry::pass_on_trace(request.headers_mut());
         let progress = request.body().progress();
         let started = Instant::now();
-        let mut response = std::pin::pin!(self.0.pool.send(target, request));
+        let mut response = std::pin::pin!(self.0.pool.send(target, request, started));
+        let mut now = started;
         let mut response = loop {
             let (until, failure) = match (self.patience(started, progress.as_deref()), deadline) {
                 ((until, _), Some(deadline)) if deadline < until => {
@@ -95,14 +96,15 @@ impl UpstreamClient {
                 }
                 (patience, _) => patience,
             };
-            if until <= Instant::now() {
+            if until <= now {
                 return Err(SendError::PerhapsSent(failure()));
             }
             // While a body is sent, who is waited for changes without notice: look again soon.
-            let look = progress.as_ref().map_or(until, |_| until.min(Instant::now() + self.0.look));
+            let look = progress.as_ref().map_or(until, |_| until.min(now + self.0.look));
             if let Ok(response) = tokio::time::timeout_at(look, response.as_mut()).await {
                 break response.map_err(fault::classify)?;
             }
+            now = Instant::now();
         };
         secret::hide(response.headers_mut());
         // Nothing that the shim sends asks for another protocol.

@@ -85,15 +85,16 @@ impl Pool {
         Self { lanes: std::array::from_fn(|_| Arc::default()), connector, origin, host }
     }
 
-    /// Sends a request to `target` and gives the answer as soon as its head is there. A request that
+    /// Sends a request to `target`, `now`, and gives the answer as soon as its head is there. A request that
     /// met a closing connection and was handed back unsent goes out on another one.
     pub(super) async fn send(
         &self,
         target: PathAndQuery,
         mut request: Box<Request<RequestBody>>,
+        now: Instant,
     ) -> Result<Response<AnswerBody>, PoolError> {
         loop {
-            let mut lease = self.lease().await.map_err(PoolError::Connect)?;
+            let mut lease = self.lease(now).await.map_err(PoolError::Connect)?;
             self.address(&lease.sender, target.clone(), &mut request);
             let mut error = match lease.sender.send(*request).await {
                 Ok(response) => return Ok(response.map(|body| AnswerBody::new(body, lease))),
@@ -122,9 +123,9 @@ impl Pool {
     }
 
     /// A connection to send one request on: the one used last, or a fresh one.
-    async fn lease(&self) -> Result<Lease, BoxError> {
+    async fn lease(&self, now: Instant) -> Result<Lease, BoxError> {
         let lane = &self.lanes[number() % LANES];
-        if let Some(sender) = lane.take() {
+        if let Some(sender) = lane.take(now) {
             return Ok(Lease { sender, lane: lane.clone(), is_reused: true });
         }
         // Connecting has a lot to remember, and seldom happens.
@@ -137,7 +138,7 @@ impl Pool {
             true => Some(lane.connecting.lock().await),
             false => None,
         };
-        if let Some(sender) = lane.take() {
+        if let Some(sender) = lane.take(Instant::now()) {
             return Ok(Lease { sender, lane: lane.clone(), is_reused: true });
         }
         let sender = self.connect(lane).await?;
@@ -208,7 +209,7 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Sender> {
+    fn take(&self, now: Instant) -> Option<Sender> {
         let mut state = self.state();
         if let Some(shared) = &state.shared {
             if shared.is_ready() {
@@ -217,7 +218,7 @@ impl Lane {
             state.shared = None;
         }
         while let Some((sender, since)) = state.idle.pop() {
-            if sender.is_ready() && since.elapsed() < IDLE {
+            if sender.is_ready() && now.saturating_duration_since(since) < IDLE {
                 return Some(Sender::Http1(sender));
             }
         }

@@ -224,7 +224,7 @@ impl Desk {
 
 /// Counts and logs what is disclosed; gives it as the value of a header.
 fn told(outcome: &Outcome, meters: &Meters) -> Option<HeaderValue> {
-    outcome.report.entries().for_each(|(how, _)| meters.disclosed(how));
+    outcome.report.counts().for_each(|(how, count)| meters.disclosed(how, count));
     let span = tracing::Span::current();
     span.record("upstream_calls", outcome.upstream_calls);
     let disclosed = outcome.report.header()?;

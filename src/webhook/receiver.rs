@@ -51,7 +51,7 @@ impl Receiver {
     pub(super) fn log_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let version = HeaderValue::from_static(UPSTREAM_VERSION);
-        headers.insert(HeaderName::from_static(VERSION_HEADER), version);
+        headers.insert(VERSION_HEADER, version);
         let authorization = self.webhook.authorization.as_ref();
         if let Some(mut value) =
             authorization.and_then(|secret| HeaderValue::from_str(secret.expose()).ok())

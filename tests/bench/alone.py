@@ -20,6 +20,7 @@ from stream import StreamUpstream, check, content_length, read_exactly, read_hea
 MIB = 1 << 20
 # Connections that are opened before the first of them is read from: waiting for each would take its time.
 TOGETHER = 250
+QUIET_SECONDS = 1
 
 PLAIN = Request("GET", f"/api/models/{bodies.MODEL}")
 TRANSLATED = Request("GET", f"/api/bulk/syncs/{bodies.BULK_SYNC}")
@@ -61,6 +62,8 @@ def with_connections(server: Server, count: int) -> int:
                 answer, rest = read_head(connection)
                 check(answer)
                 read_exactly(connection, content_length(answer) - len(rest))
+        # The last of them had their answer a moment ago; idle is what has been quiet for a while.
+        time.sleep(QUIET_SECONDS)
         return server.resident()
 
 

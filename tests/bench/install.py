@@ -85,8 +85,8 @@ def quietly(command: list[str], folder: Path | None = None, environment: dict[st
 
 
 def shim() -> Path:
-    """Builds the release binary and gives its path."""
-    return build("polytomic-shim")
+    """Builds the release binary as the container's image has it, and gives its path."""
+    return build("polytomic-shim", "--no-default-features")
 
 
 def workload() -> Path:

@@ -96,7 +96,22 @@ class Browser:
         self.send("POST", f"/element/{element}/value", {"text": text})
 
     def click(self, selector):
+        # Chromedriver scrolls too, but clicks where the element was if the page is still on its way there.
+        self.run("document.querySelector(arguments[0]).scrollIntoView({behavior: 'instant', block: 'center'})", selector)
         self.send("POST", f"/element/{self.find(selector)}/click", {})
+
+    def follow(self, selector):
+        """Clicks, and waits for the page that comes of it: chromedriver waits only for one that has begun to load."""
+        self.run("window.left = true")
+        self.click(selector)
+        until(self.arrived)
+
+    def arrived(self):
+        try:
+            return self.run("return !window.left && document.readyState === 'complete'")
+        except RuntimeError:
+            # The document went away under the script.
+            return False
 
     def text(self, selector="main"):
         return self.send("GET", f"/element/{self.find(selector)}/text")

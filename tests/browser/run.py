@@ -145,7 +145,7 @@ class Dashboard(unittest.TestCase):
         self.browser.run("document.querySelector('[name=mode]').value = 'translate'")
         self.browser.type("[name=by]", "Ada")
         self.browser.type("[name=token]", token)
-        self.browser.click("form button")
+        self.browser.follow("form button")
 
     def test_other_times_can_be_chosen(self):
         self.opened("/?range=30d")

@@ -92,7 +92,7 @@ def make_base(storage: Storage) -> None:
         storage.buildah("rm", container)
 
 
-def build(storage: Storage, profile: str, revision: str) -> None:
+def build(storage: Storage, profile: str, features: str, revision: str) -> None:
     """Builds the Dockerfile as it stands. What is compiled stays below the storage's folder, for the next time."""
     crates = fetched_crates()
     sysroot = output_of("rustc", "--print", "sysroot")
@@ -104,7 +104,8 @@ def build(storage: Storage, profile: str, revision: str) -> None:
         # Docker's form, which has a health check; the other one drops it.
         *("--format", "docker", "--isolation", "chroot", "--pull=never", "--layers=false", "--network", "host"),
         *(f"--volume={volume}" for volume in volumes),
-        *("--build-arg", f"PROFILE={profile}", "--build-arg", f"REVISION={revision}"),
+        *("--build-arg", f"PROFILE={profile}", "--build-arg", f"FEATURES={features}"),
+        *("--build-arg", f"REVISION={revision}"),
         *("--tag", TAG, str(REPOSITORY)),
         show=True,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import http.client
+import http.server
 import json
 import os
 import signal
@@ -18,18 +19,19 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 START_SECONDS = 30
-EMULATOR = "127.0.0.1:8090"
+UPSTREAM = ("127.0.0.1", 8090)
 # Looked up in /etc/hosts by the one and by DNS by the other: both have to work without a library to load.
 HOST_IN_FILE, HOST_IN_DNS = "in-hosts.test", "in-dns.test"
 NAME_SERVER = ("127.0.0.1", 53)
-# A bulk sync of the demo whose schedule upstream stores in a form that legacy does not have.
-PATH = "/api/bulk/syncs/0000000d-0000-4000-8000-000000000007"
+# A bulk sync whose schedules upstream has in a form that legacy does not have: the image has no upstream of its own.
+FIXTURE = Path(__file__).resolve().parents[2] / "fixtures/bulk_sync/get/multi_without_default.toml"
 RULE = "bulk_sync/get"
 
 # What a container has of these, whatever its image (OCI runtime specification, default devices).
@@ -92,21 +94,42 @@ def main() -> None:
     root, config, logs = Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
     up("lo")
     mount(root)
-    threading.Thread(target=serve_names, daemon=True).start()
+    fixture = tomllib.loads(FIXTURE.read_text())
+    upstream = http.server.ThreadingHTTPServer(UPSTREAM, answering(fixture["upstream"]))
+    for served in (serve_names, upstream.serve_forever):
+        threading.Thread(target=served, daemon=True).start()
     image = Image(root, config)
-    with image.running(["emulator", "--listen", EMULATOR], logs / "emulator.log"):
-        for name in (HOST_IN_FILE, HOST_IN_DNS):
-            serve(image, name, logs / f"{name}.log")
+    for name in (HOST_IN_FILE, HOST_IN_DNS):
+        serve(image, name, fixture["request"]["path"], logs / f"{name}.log")
     print(f"as user {image.user} on a read-only root: {RULE} translated, both kinds of names looked up, healthy, stopped")
 
 
-def serve(image: Image, upstream: str, log: Path) -> None:
+def answering(exchanges: list[dict[str, str]]) -> type[http.server.BaseHTTPRequestHandler]:
+    """An upstream that knows these calls; any other is 404."""
+    bodies = {exchange["call"]: exchange["body"].encode() for exchange in exchanges}
+
+    class Upstream(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = bodies.get(f"GET {self.path}")
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Upstream
+
+
+def serve(image: Image, upstream: str, path: str, log: Path) -> None:
     """One life of the shim, with an upstream by that name."""
     check(not image.is_healthy(), "nothing runs, and the health check is content")
-    with image.running([], log, SHIM_UPSTREAM=f"http://{upstream}:8090") as shim:
+    with image.running([], log, SHIM_UPSTREAM=f"http://{upstream}:{UPSTREAM[1]}") as shim:
         wait_until("the health check is content", image.is_healthy, shim)
         check_rights(shim.pid, image)
-        status, headers, body = get(8080, PATH)
+        status, headers, body = get(8080, path)
         check(status == 200, f"the answer is {status}: {body!r}")
         check(headers.get("x-shim-rule") == RULE, f"not translated by {RULE}: {headers}")
         # Upstream has no such member: nothing but a translation puts it there.
@@ -174,7 +197,7 @@ def serve_names() -> None:
 
 def get(port: int, path: str) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", path, headers={"Authorization": "Bearer demo-a-user"})
+    connection.request("GET", path, headers={"Authorization": "Bearer any"})
     answer = connection.getresponse()
     body = answer.read()
     connection.close()

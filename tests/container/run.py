@@ -35,6 +35,7 @@ FILES = [
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="release", help="of Cargo.toml; default: %(default)s")
+    parser.add_argument("--features", default="", help="of Cargo.toml that the image shall have; default: those it ships with")
     options = parser.parse_args()
     storage = Storage(TARGET / "image")
     storage.folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,7 @@ def main() -> int:
             raise Failed(f"the layer of the dependencies goes with every change of {copied_early()}")
         make_base(storage)
         revision = output_of("git", "rev-parse", "HEAD")
-        build(storage, options.profile, revision)
+        build(storage, options.profile, options.features, revision)
         config = storage.config(TAG)
         for wrong in said_wrongly(config, revision):
             raise Failed(wrong)
@@ -87,7 +88,7 @@ def said_wrongly(config: dict[str, Any], revision: str) -> list[str]:
         "User": "65532:65532",
         "Entrypoint": [f"/{PROGRAM}"],
         "Cmd": None,
-        "Env": ["SHIM_LISTEN=0.0.0.0:8080", "SHIM_LOG_FORMAT=json"],
+        "Env": ["MIMALLOC_PURGE_DELAY=10", "SHIM_LISTEN=0.0.0.0:8080", "SHIM_LOG_FORMAT=json"],
         "ExposedPorts": {"8080/tcp": {}},
         "StopSignal": "SIGTERM",
         "Volumes": None,

@@ -43,7 +43,8 @@ pub enum Part {
     HalfTheBody,
 }
 
-/// Odd forms of the true answer. Those that are wrong end the connection.
+/// Odd forms of the true answer. Those that are no whole answer end the connection; one that ended
+/// after a whole answer, without a word, would fail whatever write meets its end.
 #[derive(Debug, Clone, Copy)]
 pub enum Form {
     Encoded(&'static str),

@@ -1,9 +1,11 @@
 //! Runs one target until its time is over.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use crate::mutate::Mutator;
@@ -54,7 +56,7 @@ pub fn fuzz(
                 }
             }
             Err(_) => {
-                let small = smaller(input, |input| run(input).is_err());
+                let small = quietly(|| smaller(input, |input| run(input).is_err()));
                 let file = keep(name, &small);
                 panic!(
                     "{name} broke after {runs} inputs of seed {seed}; replay it:\n  \
@@ -66,6 +68,26 @@ pub fn fuzz(
         }
     }
     println!("{name}: {runs} inputs in {seconds} s, seed {seed}, {} outcomes", said.len());
+}
+
+/// Does work whose panics are expected, and would hide all else that is printed.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let was_quiet = QUIET.replace(true);
+    let done = work();
+    QUIET.set(was_quiet);
+    done
 }
 
 /// Leaves out what is not needed to break it, for a second at most.
@@ -102,12 +124,12 @@ fn keep(name: &str, input: &[u8]) -> PathBuf {
 /// would prove nothing.
 #[test]
 fn the_harness_finds_what_breaks() {
-    let broken = catch_unwind(|| {
-        fuzz("harness", vec![b"{\"quiet\": true}".to_vec()], &["BOOM"], |input| {
-            assert!(!input.windows(4).any(|window| window == b"BOOM"));
-            input.len().to_string()
-        });
-    });
+    let target = |input: &[u8]| {
+        assert!(!input.windows(4).any(|window| window == b"BOOM"));
+        input.len().to_string()
+    };
+    let corpus = vec![b"{\"quiet\": true}".to_vec()];
+    let broken = quietly(|| catch_unwind(|| fuzz("harness", corpus, &["BOOM"], target)));
     if std::env::var_os("SHIM_FUZZ_REPLAY").is_some() {
         return;
     }

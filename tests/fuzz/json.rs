@@ -81,10 +81,12 @@ fn same(text: &Text<'_>, oracle: &RawValue) {
     assert_eq!(object.len(), members.len());
     for ((key, value), (known, oracle)) in object.members().zip(&members) {
         assert_eq!(key, known.as_str());
-        same(value, oracle);
+        same(&value, oracle);
         let times = members.iter().filter(|(other, _)| other == known).count();
         assert_eq!(object.repeats(&key), times > 1, "{key}");
         assert!(object.has(&key));
+        let last = members.iter().rfind(|(other, _)| other == known);
+        assert_eq!(object.get(&key).as_ref().map(Text::as_text), last.map(|(_, last)| last.get()));
     }
     let written = object.to_text();
     let again = Members::read(written.as_text()).unwrap();

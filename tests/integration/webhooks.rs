@@ -232,7 +232,9 @@ async fn other_events_pass_byte_for_byte_with_the_signature_that_they_came_with(
     let listed = COMPLETED.replace("\"schedule\"", "\"total_records\":[],\"inserted_records\":[],\"updated_records\":[],\"deleted_records\":[],\"errored_records\":[],\"warnings\":[],\"schedule\"");
     for body in [RUNNING, &listed, "no JSON at all", "[1]", ""] {
         let own = format!("Sha256={}", hex(SECRET, body.as_bytes()).to_uppercase());
-        let text = deliver(&shim, &[format!("polytomic-signature: {own}")], body.as_bytes()).await;
+        // What the shim says of a delivery, nobody else can.
+        let headers = [format!("polytomic-signature: {own}"), "X-Shim-Disclosed: all".to_owned()];
+        let text = deliver(&shim, &headers, body.as_bytes()).await;
         assert!(
             text.starts_with("HTTP/1.1 202 ") && text.contains("x-shim-upstream-calls: 0"),
             "{text}"
@@ -240,6 +242,7 @@ async fn other_events_pass_byte_for_byte_with_the_signature_that_they_came_with(
         let seen = receiver.next().await;
         assert_eq!(seen.body(), body);
         assert_eq!(signature_of(&seen), own);
+        assert!(!seen.headers().contains_key("x-shim-disclosed"));
     }
     counted(shim.admin, &[("requests_total{rule=\"webhooks/delivery\",outcome=\"passed\"}", 5.0)])
         .await;

@@ -40,8 +40,8 @@ impl<'a> Asked<'a> {
                 &format!("is {kind}; it must be an object with a `frequency`"),
             ));
         };
-        unrepeated(&schedule, "/schedule")?;
-        if frequency(&schedule, "/schedule")? != "multi" {
+        unrepeated(&schedule, || "/schedule".to_owned())?;
+        if frequency(&schedule, || "/schedule".to_owned())? != "multi" {
             if schedule.present("multi").is_some() {
                 report.took("bulk_schedule.up.multi_dropped");
                 report.note(How::Dropped, "/schedule/multi");
@@ -49,7 +49,7 @@ impl<'a> Asked<'a> {
             schedule.remove("multi");
             return Ok(Self::Single(schedule));
         }
-        let Some(multi) = schedule.present("multi") else {
+        let Some(multi) = schedule.present_value("multi") else {
             if stored.is_some_and(Stored::is_multi) {
                 report.took("bulk_schedule.up.bare_multi");
                 return Ok(Self::Unchanged);
@@ -59,23 +59,25 @@ impl<'a> Asked<'a> {
                 "is missing; frequency `multi` needs `multi.schedules`, a list of `{item, schedule}`",
             ));
         };
-        let Some(multi) = multi.clone().into_object() else {
+        let kind = multi.kind();
+        let Some(multi) = multi.into_object() else {
             return Err(wrong(
                 "/schedule/multi",
-                &format!("is {}; it must be an object with `schedules`", multi.kind()),
+                &format!("is {kind}; it must be an object with `schedules`"),
             ));
         };
-        unrepeated(&multi, "/schedule/multi")?;
-        let Some(schedules) = multi.present("schedules") else {
+        unrepeated(&multi, || "/schedule/multi".to_owned())?;
+        let Some(schedules) = multi.present_value("schedules") else {
             return Err(wrong(
                 "/schedule/multi/schedules",
                 "is missing; it must be a list of `{item, schedule}`",
             ));
         };
-        let Some(schedules) = schedules.clone().into_array() else {
+        let kind = schedules.kind();
+        let Some(schedules) = schedules.into_array() else {
             return Err(wrong(
                 "/schedule/multi/schedules",
-                &format!("is {}; it must be a list of `{{item, schedule}}`", schedules.kind()),
+                &format!("is {kind}; it must be a list of `{{item, schedule}}`"),
             ));
         };
         let items = schedules.into_items().into_iter().enumerate();
@@ -86,28 +88,28 @@ impl<'a> Asked<'a> {
 }
 
 fn read_item(text: Text<'_>, index: usize) -> Result<Item<'_>, Failure> {
-    let pointer = format!("/schedule/multi/schedules/{index}");
+    // Written only for an error.
+    let pointer = |below: &str| format!("/schedule/multi/schedules/{index}{below}");
     let kind = text.kind();
     let Some(object) = text.into_object() else {
-        return Err(wrong(&pointer, &format!("is {kind}; it must be `{{item, schedule}}`")));
+        return Err(wrong(&pointer(""), &format!("is {kind}; it must be `{{item, schedule}}`")));
     };
-    unrepeated(&object, &pointer)?;
+    unrepeated(&object, || pointer(""))?;
     let item =
         object.get("item").and_then(|item| item.as_string().map(std::borrow::Cow::into_owned));
     let Some(item) = item else {
         return Err(wrong(
-            &format!("{pointer}/item"),
+            &pointer("/item"),
             "must be one of `none`, `incrementalFields`, `nonincrementalFields`",
         ));
     };
-    let pointer = format!("{pointer}/schedule");
-    let Some(mut schedule) = object.get("schedule").cloned().and_then(Text::into_object) else {
-        return Err(wrong(&pointer, "must be an object with a `frequency`"));
+    let Some(mut schedule) = object.value("schedule").and_then(Text::into_object) else {
+        return Err(wrong(&pointer("/schedule"), "must be an object with a `frequency`"));
     };
-    unrepeated(&schedule, &pointer)?;
-    if frequency(&schedule, &pointer)? == "multi" {
+    unrepeated(&schedule, || pointer("/schedule"))?;
+    if frequency(&schedule, || pointer("/schedule"))? == "multi" {
         return Err(wrong(
-            &format!("{pointer}/frequency"),
+            &pointer("/schedule/frequency"),
             "is `multi` inside a `multi` schedule; give each item a frequency of its own",
         ));
     }
@@ -115,21 +117,22 @@ fn read_item(text: Text<'_>, index: usize) -> Result<Item<'_>, Failure> {
     Ok(Item { item, schedule })
 }
 
-fn frequency(schedule: &Object<'_>, pointer: &str) -> Result<String, Failure> {
+fn frequency(schedule: &Object<'_>, pointer: impl FnOnce() -> String) -> Result<String, Failure> {
     let frequency = schedule
         .get("frequency")
         .and_then(|value| value.as_string().map(std::borrow::Cow::into_owned));
     frequency.ok_or_else(|| {
         wrong(
-            &format!("{pointer}/frequency"),
+            &format!("{}/frequency", pointer()),
             "must be a string such as `daily`, `hourly` or `manual`",
         )
     })
 }
 
-fn unrepeated(object: &Object<'_>, pointer: &str) -> Result<(), Failure> {
+fn unrepeated(object: &Object<'_>, pointer: impl Fn() -> String) -> Result<(), Failure> {
     for key in ["frequency", "multi", "schedules", "item", "schedule"] {
         if object.repeats(key) {
+            let pointer = pointer();
             return Err(Failure::new(
                 Key::DuplicateKey,
                 format!("`{pointer}/{key}` stands twice; send it once."),

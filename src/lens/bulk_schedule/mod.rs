@@ -92,7 +92,7 @@ impl Lens for BulkSchedule {
         report: &mut Report,
     ) -> Result<(), Failure> {
         let new_style = body.has("default_schedule") || body.has("additional_schedules");
-        let Some(schedule) = body.get("schedule").cloned() else {
+        let Some(schedule) = body.value("schedule") else {
             report.took(if new_style {
                 "bulk_schedule.up.new_style"
             } else {
@@ -149,10 +149,10 @@ const UNSEEN_OF_ADDITIONAL: [&str; 8] = [
 const HIDDEN: [&str; 2] = ["schemas", "resync_mode"];
 
 /// A schedule that never fires by itself.
-fn manual(id: Option<&Text<'_>>) -> Text<'static> {
+fn manual(id: Option<Text<'_>>) -> Text<'static> {
     let mut manual = Object::empty();
     if let Some(id) = id {
-        manual.set("id", id.clone().into_owned());
+        manual.set("id", id.into_owned());
     }
     manual.set("frequency", Text::string("manual"));
     manual.to_text()

@@ -120,7 +120,7 @@ fn arrange<'a>(
 fn default_from<'a>(schedule: &Object<'a>, stored: Option<&Stored<'a>>) -> Text<'a> {
     let Some(id) = default_id(stored) else { return schedule.to_text() };
     let mut default = schedule.clone();
-    default.set("id", id.clone());
+    default.set("id", id);
     default.to_text()
 }
 
@@ -143,8 +143,8 @@ fn additional_from<'a>(item: &Item<'a>, origin: Option<&Object<'a>>) -> Object<'
         entry.set("selective_mode", Text::string(&item.item));
     }
     for key in ["id"].into_iter().chain(HIDDEN) {
-        if let Some(value) = origin.and_then(|origin| origin.get(key)) {
-            entry.set(key, value.clone());
+        if let Some(value) = origin.and_then(|origin| origin.value(key)) {
+            entry.set(key, value);
         }
     }
     entry
@@ -174,6 +174,8 @@ fn for_request<'a>(schedule: &Object<'a>) -> Object<'a> {
     schedule
 }
 
-fn default_id<'s, 'a>(stored: Option<&'s Stored<'a>>) -> Option<&'s Text<'a>> {
-    stored.and_then(|stored| stored.default.as_ref()).and_then(|default| default.present("id"))
+fn default_id<'a>(stored: Option<&Stored<'a>>) -> Option<Text<'a>> {
+    stored
+        .and_then(|stored| stored.default.as_ref())
+        .and_then(|default| default.present_value("id"))
 }

@@ -39,23 +39,22 @@ pub(super) enum Entry {
 impl<'a> Stored<'a> {
     /// Reads the schedules of an upstream resource.
     pub fn read(resource: &Object<'a>) -> Result<Self, Failure> {
-        let object = |text: &Text<'a>, pointer: &str| {
-            text.clone().into_object().ok_or_else(|| invalid(pointer, "an object"))
+        let object = |text: Text<'a>, pointer: &str| {
+            text.into_object().ok_or_else(|| invalid(pointer, "an object"))
         };
         let default = resource
-            .present("default_schedule")
+            .present_value("default_schedule")
             .map(|text| object(text, "/default_schedule"))
             .transpose()?;
-        let additional = match resource.present("additional_schedules") {
+        let additional = match resource.present_value("additional_schedules") {
             Some(text) => text
-                .clone()
                 .into_array()
                 .ok_or_else(|| invalid("/additional_schedules", "an array"))?
                 .into_items(),
             None => Vec::new(),
         };
         let additional = additional
-            .iter()
+            .into_iter()
             .map(|item| object(item, "/additional_schedules/*"))
             .collect::<Result<_, _>>()?;
         Ok(Self { default, additional })
@@ -106,7 +105,7 @@ impl<'a> Stored<'a> {
             Some(_) => "bulk_schedule.down.multi_with_default",
             None => "bulk_schedule.down.multi_without_default",
         });
-        let mut out = String::with_capacity(256);
+        let mut out = String::with_capacity(512);
         out.push_str(r#"{"frequency":"multi","multi":{"type":"incremental","schedules":["#);
         if let Some(default) = default {
             out.push_str(r#"{"item":"none","schedule":"#);
@@ -121,7 +120,7 @@ impl<'a> Stored<'a> {
             }
             let mode = entry.get("selective_mode").filter(|mode| mode.as_string().is_some());
             out.push_str(if out.ends_with('}') { r#",{"item":"# } else { r#"{"item":"# });
-            out.push_str(mode.map_or("\"none\"", Text::as_text));
+            out.push_str(mode.as_ref().map_or("\"none\"", Text::as_text));
             out.push_str(r#","schedule":"#);
             entry.write_without(&UNSEEN_OF_ADDITIONAL, &mut out);
             out.push('}');

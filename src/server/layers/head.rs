@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, Response};
+use http::Response;
 
 use crate::failure::{Failure, Key};
 use crate::message::{LEGACY_VERSION, VERSION_HEADER};
@@ -30,7 +30,7 @@ impl<H: Handler> Handler for Headed<H> {
             let version = version.unwrap_or_else(|| self.live.now().default_version.clone());
             // Both versions have one form for errors, and clients check the version they asked for.
             if version.as_bytes() != LEGACY_VERSION.as_bytes() {
-                response.headers_mut().insert(HeaderName::from_static(VERSION_HEADER), version);
+                response.headers_mut().insert(VERSION_HEADER, version);
             }
         }
         response

@@ -28,9 +28,11 @@ pub(super) struct Heeding<H> {
 
 impl<H: Handler> Handler for Heeding<H> {
     async fn handle(&self, request: Incoming) -> Response<Body> {
+        // Pinned where it is: it is large, and what takes it would move it about.
+        let handled = std::pin::pin!(self.inner.handle(request));
         tokio::select! {
             biased;
-            response = self.inner.handle(request) => response,
+            response = handled => response,
             () = self.last_call.0.notified() => {
                 let message = "The shim is shutting down. A write may have been accepted: read the \
                                resource before sending it again.";

@@ -13,8 +13,10 @@ pub(super) struct Caught<H>(pub(super) H);
 
 impl<H: Handler> Handler for Caught<H> {
     async fn handle(&self, request: Incoming) -> Response<Body> {
+        // Pinned where it is: it is large, and what takes it would move it about.
+        let handled = std::pin::pin!(self.0.handle(request));
         // Nothing that a handler shares is left half-changed by a panic: it holds no lock while it works.
-        let handled = AssertUnwindSafe(self.0.handle(request)).catch_unwind().await;
+        let handled = AssertUnwindSafe(handled).catch_unwind().await;
         handled.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().copied();
             let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -26,7 +26,9 @@ impl<H: Handler> Handler for Traced<H> {
         );
         telemetry::continue_trace(&span, request.headers());
         let mut end = End { span: span.clone(), since: Instant::now(), status: None };
-        let mut response = self.0.handle(request).instrument(span.clone()).await;
+        // Pinned where it is: it is large, and what takes it would move it about.
+        let handled = std::pin::pin!(self.0.handle(request));
+        let mut response = handled.instrument(span.clone()).await;
         let status = response.status().as_u16();
         end.status = Some(status);
         telemetry::tell_status(&span, status);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use polytomic_shim::exchange::{Bounds, Choice, Exchange, check_path};
 use polytomic_shim::message::{LegacyRequest, UPSTREAM_VERSION, VERSION_HEADER};
 use polytomic_shim::passthrough::{self, Arrival, Peer, incoming_headers, outgoing_headers};
@@ -183,6 +183,6 @@ fn envelope(parts: Parts) -> Envelope {
     let arrival = Arrival::of(&parts);
     let mut headers: HeaderMap = outgoing_headers(parts.headers, &arrival, &[]);
     let version = HeaderValue::from_static(UPSTREAM_VERSION);
-    headers.insert(HeaderName::from_static(VERSION_HEADER), version);
+    headers.insert(VERSION_HEADER, version);
     Envelope { headers, deadline: Instant::now() + Duration::from_secs(600) }
 }
