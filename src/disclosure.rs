@@ -101,10 +101,14 @@ impl Report {
     /// Like [`Self::rebase`], for an item of a list that is a member of the document.
     pub fn rebase_to_item(&mut self, list: &str, index: usize) {
         let Base { before, index: own } = &mut self.base;
+        *own = u32::try_from(index).ok();
+        let known = before.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        if own.is_some() && known == Some(list) {
+            return;
+        }
         before.clear();
         // Writing to a String cannot fail.
         let _ = write!(before, "/{list}/");
-        *own = u32::try_from(index).ok();
         if own.is_none() {
             let _ = write!(before, "{index}");
         }

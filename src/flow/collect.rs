@@ -150,9 +150,11 @@ impl CollectFlow {
         if collect.complete.is_none() {
             self.items.expect(answer.body.len());
         }
+        self.ids.reserve(items.len());
         for item in items {
             questions.extend(self.item(collect, &item)?);
         }
+        self.report.rebase("");
         if self.first.is_none() {
             self.first = Some((skeleton(envelope.clone(), collect), answer.headers));
         }
@@ -246,7 +248,6 @@ impl CollectFlow {
             Some(object) => members_down_into(&rule, object, &mut self.report, out)?,
             None => down_into(&rule, item, &mut self.report, out)?,
         }
-        self.report.rebase("");
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! What was changed of an object's members.
 
+use std::borrow::Cow;
+
 use super::Text;
-use super::scan::{is_plain_string, is_string, quote};
+use super::scan::{is_plain_string, is_string, quote, unquote};
 
 /// A member that was set. No other member of its object has its key.
 #[derive(Debug, Clone)]
@@ -23,6 +25,11 @@ impl<'a> Set<'a> {
     /// With its quotes, escaped where it has to be.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Unescaped.
+    pub fn name(&self) -> Cow<'_, str> {
+        unquote(&self.key).unwrap_or_default()
     }
 
     pub fn is(&self, key: &str) -> bool {
@@ -119,6 +126,16 @@ impl<'a> Edits<'a> {
         Some(place)
     }
 
+    /// Takes out what was set where `is_it`.
+    pub fn forget_where(&mut self, is_it: impl Fn(&Set<'a>) -> bool) {
+        let listed = self.listed.iter_mut().map(|(_, set)| set);
+        for set in listed.chain(&mut self.added) {
+            if set.as_ref().is_some_and(&is_it) {
+                *set = None;
+            }
+        }
+    }
+
     /// The same, owning its texts.
     pub fn into_owned(self) -> Edits<'static> {
         let owned = |set: Option<Set<'a>>| set.map(Set::into_owned);
@@ -134,6 +151,8 @@ impl<'a> Edits<'a> {
             Some(at) => at,
             None => {
                 self.touched |= bit(order);
+                // Enough for most, at once.
+                self.listed.reserve(if self.listed.is_empty() { 6 } else { 1 });
                 self.listed.push((order, None));
                 self.listed.len() - 1
             }

@@ -4,9 +4,10 @@
 //! byte again. The one pass that validates a body can note where values begin and end, down to what
 //! the members of a list's items hold, so that taking apart is no search any more.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::scan::is_string;
+use super::scan::{is_string, unquote};
 use super::signs::{ANY, sign};
 use super::valid;
 
@@ -122,6 +123,11 @@ impl<'a> Members<'a> {
         Self { nodes, next: 0, end, order: 0, base: 0 }
     }
 
+    /// How many nodes they are, with all that they hold.
+    pub const fn nodes(&self) -> u32 {
+        self.end.saturating_sub(self.next)
+    }
+
     /// The node of the one that comes next.
     pub const fn position(&self) -> u32 {
         self.next
@@ -196,6 +202,16 @@ impl Member<'_> {
     /// Key and value.
     pub fn whole(&self) -> Range<usize> {
         self.range(self.node.key.0, self.node.end)
+    }
+
+    /// Its key, unescaped, in the text of the object that holds it.
+    #[inline]
+    pub fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let Range { start, end } = self.key();
+        match self.node.is_plain {
+            true => Cow::Borrowed(text.get(start + 1..end - 1).unwrap_or_default()),
+            false => text.get(start..end).and_then(unquote).unwrap_or_default(),
+        }
     }
 
     /// What its key is looked for by, in the text of the object that holds it.

@@ -6,7 +6,6 @@ use super::Text;
 use super::edits::{Edits, Place as Edited, Set};
 use super::listed::Listed;
 use super::map::{Member, Members, Place};
-use super::scan::unquote;
 use super::signs::{Orders, Signs};
 use super::writer::Writer;
 
@@ -53,14 +52,11 @@ impl<'a> Object<'a> {
     /// Keys (unescaped) and values, in order.
     pub fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, Text<'_>)> {
         fn shown<'o>(set: &'o Set<'_>) -> (Cow<'o, str>, Text<'o>) {
-            (unquote(set.key()).unwrap_or_default(), set.value.borrowed())
+            (set.name(), set.value.borrowed())
         }
         let listed = self.listed().filter_map(move |member| match self.edits.of(member.order) {
             Some(edit) => edit.map(shown),
-            None => {
-                let key = self.source.get(member.key()).unwrap_or_default();
-                Some((unquote(key).unwrap_or_default(), self.look(member)))
-            }
+            None => Some((member.name(&self.source), self.look(member))),
         });
         listed.chain(self.edits.added().map(shown))
     }
@@ -126,6 +122,18 @@ impl<'a> Object<'a> {
         Some(value)
     }
 
+    /// Takes out every member whose key `is_it`.
+    pub fn remove_where(&mut self, is_it: impl Fn(&str) -> bool) {
+        let Self { source, listed, signs, edits } = self;
+        for member in listed.members() {
+            if edits.of(member.order).is_none() && is_it(&member.name(source)) {
+                signs.edit(member.order);
+                edits.forget_listed(member.order);
+            }
+        }
+        edits.forget_where(|set| is_it(&set.name()));
+    }
+
     /// Gives a key another name, in its place. Does nothing where the key is absent.
     pub fn rename(&mut self, key: &str, name: &str) {
         if let Some(value) = self.value(key) {
@@ -150,12 +158,30 @@ impl<'a> Object<'a> {
             // Once, for what is there and what was set, and no more than that: what is written is often kept.
             out.reserve_exact(self.source.len() + self.edits.size());
         }
-        self.write_to(&[], out);
+        self.write_edited(out);
     }
 
-    /// Appends the object without the members that have one of `keys`.
-    pub fn write_without(&self, keys: &[&str], out: &mut String) {
-        self.write_to(keys, out);
+    /// Appends the object without the members whose key `is_it`.
+    pub fn write_without(&self, is_it: impl Fn(&str) -> bool, out: &mut String) {
+        let mut writer = Writer::new(&self.source, out);
+        let set = |set: &Set<'_>, writer: &mut Writer<'_>| {
+            if !is_it(&set.name()) {
+                writer.member(set);
+            }
+        };
+        for member in self.listed() {
+            match self.edits.of(member.order) {
+                None if !is_it(&member.name(&self.source)) => writer.extend(member.whole()),
+                None => writer.end_run(),
+                Some(edit) => {
+                    writer.end_run();
+                    edit.into_iter().for_each(|edit| set(edit, &mut writer));
+                }
+            }
+        }
+        writer.end_run();
+        self.edits.added().for_each(|added| set(added, &mut writer));
+        writer.end();
     }
 
     /// Appends the object with `text` as the value of `key`, which need not be JSON: a place to
@@ -241,7 +267,6 @@ impl<'a> Object<'a> {
     }
 
     /// The last of those that have no sign.
-    #[cold]
     fn last_of_rest(&self, key: &str) -> Option<Member<'_>> {
         let mut rest = self.signs.rest(self.listed());
         let own = std::iter::from_fn(|| rest.next_with(&self.source, key));
@@ -309,17 +334,10 @@ impl<'a> Object<'a> {
         set.or(first)
     }
 
-    /// The text without the members that have one of `keys`.
-    fn write_to(&self, without: &[&str], out: &mut String) {
+    fn write_edited(&self, out: &mut String) {
         let mut writer = Writer::new(&self.source, out);
-        let set = |set: &Set<'_>, writer: &mut Writer<'_>| {
-            if !without.iter().any(|key| set.is(key)) {
-                writer.member(set);
-            }
-        };
         let members = self.listed();
-        let left_out = without.iter().fold(0, |orders, key| orders | self.signed(key));
-        let touched = left_out | self.signs.edited();
+        let touched = self.signs.edited();
         let mut order = 0;
         while order < self.signs.count() {
             let untouched = (touched >> order).trailing_zeros().min(self.signs.count() - order);
@@ -333,25 +351,20 @@ impl<'a> Object<'a> {
             }
             writer.end_run();
             if let Some(Some(edit)) = self.edits.of(order) {
-                set(edit, &mut writer);
+                writer.member(edit);
             }
             order += 1;
         }
         for member in self.signs.rest(members) {
-            let edit = self.edits.of(member.order);
-            if edit.is_none() && !without.iter().any(|key| member.is(&self.source, key)) {
+            let Some(edit) = self.edits.of(member.order) else {
                 writer.extend(member.whole());
                 continue;
-            }
+            };
             writer.end_run();
-            if let Some(Some(edit)) = edit {
-                set(edit, &mut writer);
-            }
+            edit.into_iter().for_each(|edit| writer.member(edit));
         }
         writer.end_run();
-        for added in self.edits.added() {
-            set(added, &mut writer);
-        }
+        self.edits.added().for_each(|added| writer.member(added));
         writer.end();
     }
 }

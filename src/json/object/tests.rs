@@ -162,10 +162,14 @@ proptest! {
                 prop_assert_eq!(object.has(key), value.is_some());
                 prop_assert_eq!(object.repeats(key), own().count() > 1);
                 let mut out = String::new();
-                object.write_without(&[key], &mut out);
+                object.write_without(|own| own == key, &mut out);
                 let mut rest = members.clone();
                 rest.retain(|(own, _)| own != key);
                 prop_assert_eq!(out, written(&rest));
+                let mut without = object.clone();
+                without.remove_where(|own| own == key);
+                prop_assert_eq!(without.to_text().into_string(), written(&rest));
+                prop_assert!(!without.has(key));
             }
         }
     }

@@ -130,21 +130,21 @@ fn conflict() -> Failure {
     .with("pointer", "/schedule")
 }
 
-/// What of a stored schedule legacy clients never see: where it came from.
-const METADATA: [&str; 4] = ["created_at", "created_by", "updated_at", "updated_by"];
-/// The same and the id, which a legacy schedule does not have.
-const UNSEEN: [&str; 5] = ["id", "created_at", "created_by", "updated_at", "updated_by"];
-/// What of an additional schedule is not in the `schedule` of its legacy item.
-const UNSEEN_OF_ADDITIONAL: [&str; 8] = [
-    "id",
-    "created_at",
-    "created_by",
-    "updated_at",
-    "updated_by",
-    "selective_mode",
-    "schemas",
-    "resync_mode",
-];
+/// Whether legacy clients never see that member of a stored schedule: it says where it came from.
+fn is_metadata(key: &str) -> bool {
+    matches!(key, "created_at" | "created_by" | "updated_at" | "updated_by")
+}
+
+/// The same, and the id, which a legacy schedule does not have.
+fn is_unseen(key: &str) -> bool {
+    key == "id" || is_metadata(key)
+}
+
+/// Whether that member of an additional schedule is not in the `schedule` of its legacy item.
+fn is_unseen_of_additional(key: &str) -> bool {
+    is_unseen(key) || key == "selective_mode" || HIDDEN.contains(&key)
+}
+
 /// What of an additional schedule has no place in a legacy item.
 const HIDDEN: [&str; 2] = ["schemas", "resync_mode"];
 

@@ -10,7 +10,7 @@ use crate::json::{Object, Text};
 
 use super::legacy::{Asked, Item};
 use super::stored::{Entry, Shown, Stored};
-use super::{HIDDEN, METADATA, list, manual};
+use super::{HIDDEN, is_metadata, list, manual};
 
 /// The values of `default_schedule` and `additional_schedules` for what was asked.
 pub(super) fn place<'a>(
@@ -168,9 +168,7 @@ fn unchanged<'a>(stored: Option<&Stored<'a>>) -> (Text<'a>, Text<'a>) {
 
 fn for_request<'a>(schedule: &Object<'a>) -> Object<'a> {
     let mut schedule = schedule.clone();
-    for key in METADATA {
-        schedule.remove(key);
-    }
+    schedule.remove_where(is_metadata);
     schedule
 }
 

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::json::{Object, Text};
 use crate::lens::invalid;
 
-use super::{HIDDEN, UNSEEN, UNSEEN_OF_ADDITIONAL, manual};
+use super::{HIDDEN, is_unseen, is_unseen_of_additional, manual};
 
 /// What a bulk sync has stored.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl<'a> Stored<'a> {
         out.push_str(r#"{"frequency":"multi","multi":{"type":"incremental","schedules":["#);
         if let Some(default) = default {
             out.push_str(r#"{"item":"none","schedule":"#);
-            default.write_without(&UNSEEN, &mut out);
+            default.write_without(is_unseen, &mut out);
             out.push('}');
         }
         for (index, entry) in self.additional.iter().enumerate() {
@@ -122,7 +122,7 @@ impl<'a> Stored<'a> {
             out.push_str(if out.ends_with('}') { r#",{"item":"# } else { r#"{"item":"# });
             out.push_str(mode.as_ref().map_or("\"none\"", Text::as_text));
             out.push_str(r#","schedule":"#);
-            entry.write_without(&UNSEEN_OF_ADDITIONAL, &mut out);
+            entry.write_without(is_unseen_of_additional, &mut out);
             out.push('}');
         }
         out.push_str("]}}");
@@ -137,7 +137,7 @@ impl<'a> Stored<'a> {
         };
         report.took("bulk_schedule.down.single");
         let mut out = String::with_capacity(128);
-        default.write_without(&UNSEEN, &mut out);
+        default.write_without(is_unseen, &mut out);
         Text::written(out)
     }
 
@@ -152,8 +152,6 @@ impl<'a> Stored<'a> {
 
 fn without_metadata<'a>(schedule: &Object<'a>) -> Object<'a> {
     let mut schedule = schedule.clone();
-    for key in UNSEEN {
-        schedule.remove(key);
-    }
+    schedule.remove_where(is_unseen);
     schedule
 }
