@@ -123,11 +123,6 @@ impl<'a> Members<'a> {
         Self { nodes, next: 0, end, order: 0, base: 0 }
     }
 
-    /// How many nodes they are, with all that they hold.
-    pub const fn nodes(&self) -> u32 {
-        self.end.saturating_sub(self.next)
-    }
-
     /// The node of the one that comes next.
     pub const fn position(&self) -> u32 {
         self.next

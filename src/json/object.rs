@@ -267,6 +267,7 @@ impl<'a> Object<'a> {
     }
 
     /// The last of those that have no sign.
+    #[cold]
     fn last_of_rest(&self, key: &str) -> Option<Member<'_>> {
         let mut rest = self.signs.rest(self.listed());
         let own = std::iter::from_fn(|| rest.next_with(&self.source, key));

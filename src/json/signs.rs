@@ -10,8 +10,6 @@ use super::map::{Member, Members};
 
 /// How many members have a sign; those behind are looked for one by one.
 const SIGNED: usize = 32;
-/// Objects of so few nodes are looked through sooner than signs are made of their keys.
-const FEW: u32 = 16;
 /// The sign of a key with escapes: it can be any key.
 pub(super) const ANY: u8 = 0;
 /// The sign of a member that somebody has edited: it is looked for elsewhere.
@@ -38,10 +36,6 @@ impl Signs {
         let (mut signs, mut offsets, mut count) = ([EDITED; SIGNED], [0; SIGNED], 0);
         let first = members.position();
         let mut rest = first;
-        if members.nodes() <= FEW {
-            let has_rest = members.next().is_some();
-            return Self { signs, offsets, count, rest, has_rest };
-        }
         for (sign, offset) in signs.iter_mut().zip(&mut offsets) {
             let place = u16::try_from(rest - first);
             let (Ok(place), Some(member)) = (place, members.next()) else { break };
