@@ -95,6 +95,9 @@ def make_base(storage: Storage) -> None:
 def build(storage: Storage, profile: str, features: str, revision: str) -> None:
     """Builds the Dockerfile as it stands. What is compiled stays below the storage's folder, for the next time."""
     crates = fetched_crates()
+    if profile == "release":
+        # The official image has rustup, and the build gets this itself; here the toolchain is only bound.
+        output_of("rustup", "component", "add", "llvm-tools")
     sysroot = output_of("rustc", "--print", "sysroot")
     compiled = storage.folder / "target"
     compiled.mkdir(parents=True, exist_ok=True)

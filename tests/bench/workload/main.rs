@@ -2,9 +2,10 @@
 //!
 //! `polytomic-shim-workload FOLDER [CASE COUNT]` translates requests with an upstream in memory that
 //! answers with the bodies in FOLDER. Every case runs a few times first, so that the difference of
-//! two runs is the cost of the case alone.
+//! two runs is the cost of the case alone. What `train` does stands in [`train`].
 
 mod memory;
+mod train;
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -22,6 +23,9 @@ use tokio::time::Instant;
 
 use memory::Memory;
 
+const USAGE: &str = "usage: polytomic-shim-workload FOLDER [CASE COUNT]
+       polytomic-shim-workload train FIXTURES UPSTREAM SHIM ROUNDS";
+
 /// How often every case runs before the one that is counted.
 const WARM_UP: usize = 3;
 
@@ -37,10 +41,17 @@ struct Case {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let outcome = runtime
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(workload(&arguments)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.as_slice() {
+                [train, fixtures, upstream, shim, rounds] if train == "train" => {
+                    train::train(fixtures, upstream, shim, rounds).await
+                }
+                _ => workload(&arguments).await,
+            }
+        })
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -57,7 +68,7 @@ async fn workload(arguments: &[String]) -> Result<(), String> {
             let count = count.parse::<usize>().map_err(|error| format!("{count}: {error}"))?;
             (folder, Some((case.as_str(), count)))
         }
-        _ => return Err("usage: polytomic-shim-workload FOLDER [CASE COUNT]".to_owned()),
+        _ => return Err(USAGE.to_owned()),
     };
     let read = |name: &str| {
         let path = format!("{folder}/{name}");
