@@ -10,12 +10,12 @@ use bytes::Bytes;
 use http::Request;
 use polytomic_shim::emulator::{Emulator, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::fault::{Deed, Fault, Form, Part, busy_body};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, bound, refusing};
 
 /// One request of a client, its own emulator, and where upstream fails.
 pub struct Cell {
@@ -105,6 +105,7 @@ pub struct Front {
     pub origin: String,
     shared: Arc<Shared>,
     _serving: JoinSet<()>,
+    _port: TcpSocket,
 }
 
 #[derive(Default)]
@@ -118,12 +119,14 @@ struct Shared {
 impl Front {
     /// `calls`: after so many, nobody listens any more; each comes on a connection of its own.
     pub async fn start(calls: Option<usize>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        // The port stays taken when nobody listens any more: another trial must not be given it.
+        let (port, address) = refusing();
+        let listener = bound(address).listen(1024).unwrap();
+        let origin = format!("http://{address}");
         let shared = Arc::new(Shared::default());
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, shared.clone(), calls));
-        Self { origin, shared, _serving: serving }
+        Self { origin, shared, _serving: serving, _port: port }
     }
 
     pub fn add(&self, number: usize, cell: Arc<Cell>) {

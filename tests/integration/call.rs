@@ -10,7 +10,7 @@ use polytomic_shim::failure::Key;
 use polytomic_shim::message::{UpstreamRequest, UpstreamResponse};
 use polytomic_shim::upstream::{Envelope, Upstream as _, UpstreamClient};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -173,13 +173,11 @@ async fn err_calls_end_in_time() {
 
 #[tokio::test]
 async fn a_call_that_found_no_connection_is_tried_once_more() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (_socket, address) = refusing();
     let origin = format!("http://{address}");
     let (result, ()) = tokio::join!(call(&origin, &[], put()), async {
         tokio::time::sleep(Duration::from_millis(30)).await;
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = bound(address).listen(8).unwrap();
         let (mut stream, _) = soon(listener.accept()).await.unwrap();
         read_until(&mut stream, "{}").await;
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();

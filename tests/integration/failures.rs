@@ -10,7 +10,7 @@ use polytomic_shim::passthrough::Body;
 use polytomic_shim::server::Handler;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::support::*;
 
@@ -32,9 +32,8 @@ fn check(text: &str, status: u16, key: &str) {
 
 #[tokio::test]
 async fn err_upstream_refuses_connections() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_socket, address) = refusing();
+    let origin = format!("http://{address}");
     let shim = Shim::start(&origin, &[]).await;
     check(&raw(shim.address, GET).await, 502, "shim.upstream_unreachable");
     check(&raw(shim.address, POST).await, 502, "shim.upstream_unreachable");

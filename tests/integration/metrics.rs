@@ -8,7 +8,7 @@ use polytomic_shim::demo;
 use polytomic_shim::emulator::Emulator;
 use polytomic_shim::emulator::seed::MULTI_BULK_SYNC;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::support::*;
 
@@ -120,9 +120,8 @@ async fn requests_are_counted_by_rule_and_outcome() {
 
 #[tokio::test]
 async fn failures_are_counted_by_key() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_socket, address) = refusing();
+    let origin = format!("http://{address}");
     let shim = Shim::translating(&origin, &[]).await;
     get(shim.address, "/api/me", USER).await;
     get(shim.address, "/api/bulk/syncs/1", USER).await;

@@ -23,7 +23,7 @@ use polytomic_shim::settings::{Settings, Webhook};
 use polytomic_shim::upstream::UpstreamClient;
 use polytomic_shim::webhook::Desk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -184,6 +184,23 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Resp
         response = response.header(*name, *value);
     }
     response.body(Full::new(body.into())).unwrap()
+}
+
+/// A port on which nobody listens, and that nobody else is given while the socket is there.
+///
+/// One that was only given back may belong to a listener of another test a moment later.
+pub fn refusing() -> (TcpSocket, SocketAddr) {
+    let socket = bound("127.0.0.1:0".parse().unwrap());
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// A socket at the address, beside others that do not listen.
+pub fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 /// An upstream that speaks bytes: `connection` gets each accepted stream. Returns its origin and

@@ -434,8 +434,7 @@ async fn the_receivers_answer_is_the_answer_and_nothing_is_sent_twice() {
 
 #[tokio::test]
 async fn err_a_receiver_that_does_not_answer_is_told_apart_from_one_that_is_not_there() {
-    // Nobody listens on a port that was just given back.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_socket, free) = refusing();
     let silent = raw_upstream(|mut stream| async move {
         read_head(&mut stream).await;
         std::future::pending::<()>().await;

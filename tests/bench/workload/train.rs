@@ -39,10 +39,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn train(fixtures: &str, upstream: &str, shim: &str, rounds: &str) -> Result<(), String> {
     let rounds: usize = rounds.parse().map_err(|error| format!("{rounds}: {error}"))?;
     let cases = Arc::new(case::all(Path::new(fixtures))?);
-    let listener = TcpListener::bind(upstream).await.map_err(|error| format!("{upstream}: {error}"))?;
+    let listener =
+        TcpListener::bind(upstream).await.map_err(|error| format!("{upstream}: {error}"))?;
     tokio::spawn(serve(listener, cases.clone()));
     reach(shim).await?;
-    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(ask(shim.to_owned(), cases.clone(), rounds))).collect();
+    let clients: Vec<_> =
+        (0..CLIENTS).map(|_| tokio::spawn(ask(shim.to_owned(), cases.clone(), rounds))).collect();
     let mut counts = Counts::default();
     for client in clients {
         counts.add(client.await.map_err(|error| error.to_string())??);
@@ -51,7 +53,9 @@ pub async fn train(fixtures: &str, upstream: &str, shim: &str, rounds: &str) -> 
     println!("{requests} requests of {} fixtures and more, {translated} translated", cases.len());
     // Nobody would notice a program that was made for error messages.
     if translated * 4 < requests || failed > 0 {
-        return Err(format!("of {requests} requests {translated} were translated, and {failed} failed"));
+        return Err(format!(
+            "of {requests} requests {translated} were translated, and {failed} failed"
+        ));
     }
     Ok(())
 }
@@ -77,11 +81,17 @@ async fn reach(shim: &str) -> Result<(), String> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, connecting).await.map_err(|_| format!("nobody listens on {shim}"))
+    tokio::time::timeout(PATIENCE, connecting)
+        .await
+        .map_err(|_| format!("nobody listens on {shim}"))
 }
 
 /// One client, with all its requests one after another.
-async fn ask(shim: String, cases: Arc<HashMap<String, Case>>, rounds: usize) -> Result<Counts, String> {
+async fn ask(
+    shim: String,
+    cases: Arc<HashMap<String, Case>>,
+    rounds: usize,
+) -> Result<Counts, String> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut counts = Counts::default();
     for _ in 0..rounds {
@@ -112,7 +122,8 @@ async fn send(
         .header(USER_AGENT, "polytomic-python/1.18.0")
         .body(Full::from(case.body.clone()))
         .map_err(|error| error.to_string())?;
-    let answer = client.request(request).await.map_err(|error| format!("{}: {error}", case.path))?;
+    let answer =
+        client.request(request).await.map_err(|error| format!("{}: {error}", case.path))?;
     counts.requests += 1;
     counts.translated += usize::from(answer.headers().contains_key("x-shim-rule"));
     counts.failed += usize::from(answer.status().is_server_error());
@@ -125,7 +136,8 @@ async fn serve(listener: TcpListener, cases: Arc<HashMap<String, Case>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let cases = cases.clone();
         let answer = hyper::service::service_fn(move |request| answer(cases.clone(), request));
-        let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+        let serving = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), answer);
         tokio::spawn(serving);
     }
 }

@@ -15,7 +15,9 @@ const PLAIN: &str = "/api/models/M1";
 
 /// What upstream says where a case has nothing for it.
 pub static NOT_FOUND: LazyLock<Bytes> = LazyLock::new(|| {
-    json!({"key": "not_found", "message": "not found", "metadata": {}, "status": 404}).to_string().into()
+    json!({"key": "not_found", "message": "not found", "metadata": {}, "status": 404})
+        .to_string()
+        .into()
 });
 
 /// A request, and upstream's answers by method and target.
@@ -29,7 +31,12 @@ pub struct Case {
 impl Case {
     /// A call that is the same in both versions; every case has an answer for it.
     pub fn plain() -> Self {
-        Self { method: "GET".to_owned(), path: PLAIN.to_owned(), body: Bytes::new(), answers: HashMap::new() }
+        Self {
+            method: "GET".to_owned(),
+            path: PLAIN.to_owned(),
+            body: Bytes::new(),
+            answers: HashMap::new(),
+        }
     }
 }
 
@@ -66,12 +73,18 @@ pub fn all(folder: &Path) -> Result<HashMap<String, Case>, String> {
     let (mut cases, mut syncs) = (HashMap::new(), Vec::new());
     for rule in files(folder)?.iter().filter(|path| path.is_dir()) {
         for call in files(rule)?.iter().filter(|path| path.is_dir()) {
-            for file in files(call)?.iter().filter(|path| path.extension().is_some_and(|own| own == "toml")) {
-                let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            for file in
+                files(call)?.iter().filter(|path| path.extension().is_some_and(|own| own == "toml"))
+            {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| format!("{}: {error}", file.display()))?;
                 // Deliveries of webhooks have another form.
                 let Ok(fixture) = toml::from_str::<Fixture>(&text) else { continue };
-                let is_error = file.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("err_"));
-                let fails = |scripted: &Scripted| scripted.fail.is_some() || scripted.status.is_some_and(|own| own >= 400);
+                let is_error =
+                    file.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("err_"));
+                let fails = |scripted: &Scripted| {
+                    scripted.fail.is_some() || scripted.status.is_some_and(|own| own >= 400)
+                };
                 if is_error || fixture.upstream.iter().any(fails) {
                     continue;
                 }
@@ -87,14 +100,18 @@ pub fn all(folder: &Path) -> Result<HashMap<String, Case>, String> {
 fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, String> {
     let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
     let entries = std::fs::read_dir(folder).map_err(wrong)?;
-    let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    let mut files = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(wrong)?;
     files.sort();
     Ok(files)
 }
 
 fn case(Fixture { request, upstream }: Fixture) -> Case {
     let answer = |Scripted { call, status, body, .. }: Scripted| {
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
+        let status =
+            status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
         (call, (status, Bytes::from(body.trim().to_owned())))
     };
     Case {
@@ -107,7 +124,11 @@ fn case(Fixture { request, upstream }: Fixture) -> Case {
 
 fn bulk_sync(scripted: &Scripted) -> Option<Value> {
     let is_one = scripted.call == "GET /api/bulk/syncs/B1";
-    serde_json::from_str::<Value>(&scripted.body).ok()?.get_mut("data").map(Value::take).filter(|_| is_one)
+    serde_json::from_str::<Value>(&scripted.body)
+        .ok()?
+        .get_mut("data")
+        .map(Value::take)
+        .filter(|_| is_one)
 }
 
 /// All of them, over and over.
@@ -122,7 +143,12 @@ fn list(syncs: &[Value]) -> Case {
     let body = json!({"data": items, "pagination": {"next_page_token": ""}}).to_string();
     let call = "GET /api/bulk/syncs?limit=50".to_owned();
     let answers = HashMap::from([(call, (StatusCode::OK, Bytes::from(body)))]);
-    Case { method: "GET".to_owned(), path: "/api/bulk/syncs".to_owned(), body: Bytes::new(), answers }
+    Case {
+        method: "GET".to_owned(),
+        path: "/api/bulk/syncs".to_owned(),
+        body: Bytes::new(),
+        answers,
+    }
 }
 
 fn with_plain(mut case: Case) -> Case {
