@@ -1,8 +1,10 @@
-//! Traffic that a program is built for: what it does often while it gets this, the compiler lays out for speed.
+//! Traffic that a program is built for: what it does often while it gets this, the compiler lays
+//! out for speed.
 //!
-//! `polytomic-shim-workload train FIXTURES UPSTREAM SHIM ROUNDS` answers as upstream at the address UPSTREAM, and asks the
-//! shim at the address SHIM, which is to call that upstream: every fixture in which nothing fails, a list of many of
-//! the bulk syncs that stand in them, and plain calls, ROUNDS times. The bodies that the benchmark measures with are not among them.
+//! `polytomic-shim-workload train FIXTURES UPSTREAM SHIM ROUNDS` answers as upstream at the address
+//! UPSTREAM, and asks the shim at the address SHIM, which is to call that upstream: every fixture
+//! in which nothing fails, a list of many of the bulk syncs that stand in them, and plain calls,
+//! ROUNDS times. The bodies that the benchmark measures with are not among them.
 
 mod case;
 
@@ -27,7 +29,7 @@ use case::Case;
 
 /// Clients at once; each has a connection.
 const CLIENTS: usize = 8;
-/// How many plain calls come with each fixture: most of what is asked is no different in both versions.
+/// Plain calls that come with each fixture: most of what is asked is the same in both versions.
 const PLAIN: usize = 2;
 /// How long to wait for the shim to listen.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! What is asked, and what upstream answers.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -65,47 +65,55 @@ struct Scripted {
     fail: Option<String>,
 }
 
-/// The cases of a folder of fixtures in which nothing fails, and that of a long list, by the key of who asks.
+/// The cases of a folder of fixtures in which nothing fails, and that of a long list, by the key
+/// of who asks.
 ///
 /// # Errors
 /// The folder or one of its files cannot be read.
 pub fn all(folder: &Path) -> Result<HashMap<String, Case>, String> {
     let (mut cases, mut syncs) = (HashMap::new(), Vec::new());
-    for rule in files(folder)?.iter().filter(|path| path.is_dir()) {
-        for call in files(rule)?.iter().filter(|path| path.is_dir()) {
-            for file in
-                files(call)?.iter().filter(|path| path.extension().is_some_and(|own| own == "toml"))
-            {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| format!("{}: {error}", file.display()))?;
-                // Deliveries of webhooks have another form.
-                let Ok(fixture) = toml::from_str::<Fixture>(&text) else { continue };
-                let is_error =
-                    file.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("err_"));
-                let fails = |scripted: &Scripted| {
-                    scripted.fail.is_some() || scripted.status.is_some_and(|own| own >= 400)
-                };
-                if is_error || fixture.upstream.iter().any(fails) {
-                    continue;
-                }
-                syncs.extend(fixture.upstream.iter().filter_map(bulk_sync));
-                cases.insert(format!("train-{}", cases.len()), with_plain(case(fixture)));
-            }
+    for file in fixtures(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
+        let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+        let fixture: Fixture = read
+            .and_then(|text| toml::from_str(&text).map_err(|error| error.to_string()))
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        let fails = |scripted: &Scripted| {
+            scripted.fail.is_some() || scripted.status.is_some_and(|status| status >= 400)
+        };
+        // What does not come to the API are deliveries of webhooks.
+        let is_call = fixture.request.path.starts_with("/api/");
+        if is_call && !is_error(&file) && !fixture.upstream.iter().any(fails) {
+            syncs.extend(fixture.upstream.iter().filter_map(bulk_sync));
+            cases.insert(format!("train-{}", cases.len()), with_plain(case(fixture)));
         }
     }
     cases.insert("train-list".to_owned(), with_plain(list(&syncs)));
     Ok(cases)
 }
 
-fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, String> {
-    let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let entries = std::fs::read_dir(folder).map_err(wrong)?;
-    let mut files = entries
+/// The files of a folder, those of its folders among them.
+fn fixtures(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in entries(folder)? {
+        match path.is_dir() {
+            true => found.append(&mut fixtures(&path)?),
+            false if path.extension() == Some("toml".as_ref()) => found.push(path),
+            false => {}
+        }
+    }
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = std::fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(wrong)?;
-    files.sort();
-    Ok(files)
+        .collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_error(file: &Path) -> bool {
+    file.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("err_"))
 }
 
 fn case(Fixture { request, upstream }: Fixture) -> Case {
@@ -152,10 +160,11 @@ fn list(syncs: &[Value]) -> Case {
 }
 
 fn with_plain(mut case: Case) -> Case {
+    let field = |number: usize| json!({"name": format!("field_{number}"), "type": "string"});
     let model = json!({"data": {
-        "id": "M1", "name": "Customers", "type": "postgresql", "connection_id": "C1", "identifier": "id",
-        "configuration": {"query": "select id, email, plan, created_at from customers where deleted_at is null"},
-        "fields": (0..8).map(|number| json!({"name": format!("field_{number}"), "type": "string"})).collect::<Vec<_>>(),
+        "id": "M1", "name": "Customers", "type": "postgresql", "connection_id": "C1",
+        "configuration": {"query": "select id, email, plan, created_at from customers"},
+        "identifier": "id", "fields": (0..8).map(field).collect::<Vec<_>>(),
     }});
     case.answers.insert(format!("GET {PLAIN}"), (StatusCode::OK, model.to_string().into()));
     case
