@@ -7,7 +7,8 @@
 FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
-# `release`, which is built twice, the second time by what the first was seen to do most; or another profile of Cargo.toml.
+# `release`, which is built twice, the second time for what the first was seen to do most; or another profile of
+# Cargo.toml.
 ARG PROFILE=release
 
 # The program alone. `demo` adds the commands `demo` and `emulator`, and a quarter to its size.
