@@ -21,6 +21,7 @@ DEBIAN = {
     "/usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so": "lua-cjson",
     "/usr/sbin/haproxy": "haproxy",
     "/usr/bin/wrk": "wrk",
+    "/usr/bin/openssl": "openssl",
 }
 VALGRIND = {"/usr/bin/valgrind": "valgrind"}
 
