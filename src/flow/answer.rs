@@ -188,7 +188,7 @@ fn with_legacy_names(mut error: Object<'_>, renamed: &[(String, String)]) -> Opt
         for key in keys {
             let name = replaced(&key, renamed);
             if name != key && !object.has(&name) {
-                object.rename(&key, &name);
+                object.rename(&key, name);
             }
         }
         (object.to_text() != *metadata).then(|| object.to_text())

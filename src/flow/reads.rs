@@ -115,7 +115,7 @@ impl Reads {
         let mut resource = resource.ok_or_else(|| invalid(take.source(), "an object"))?;
         for (place, also) in single.also_read.iter().enumerate() {
             if let Some(value) = self.value(place, also)? {
-                resource.set(&also.name, value);
+                resource.set(also.name.clone(), value);
             }
         }
         Ok(Some(resource))

@@ -3,56 +3,31 @@
 use std::borrow::Cow;
 
 use super::Text;
-use super::scan::{is_plain_string, is_string, quote, unquote};
 
 /// A member that was set. No other member of its object has its key.
 #[derive(Debug, Clone)]
 pub(super) struct Set<'a> {
-    /// With its quotes.
-    key: String,
-    /// Whether nothing of the key is escaped.
-    is_plain: bool,
+    /// Unescaped, without quotes.
+    pub key: Cow<'static, str>,
     pub value: Text<'a>,
 }
 
-impl<'a> Set<'a> {
-    pub fn new(key: &str, value: Text<'a>) -> Self {
-        let key = quote(key);
-        let is_plain = !key.contains('\\');
-        Self { key, is_plain, value }
-    }
-
-    /// With its quotes, escaped where it has to be.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// Unescaped.
-    pub fn name(&self) -> Cow<'_, str> {
-        unquote(&self.key).unwrap_or_default()
-    }
-
-    pub fn is(&self, key: &str) -> bool {
-        match self.is_plain {
-            true => is_plain_string(&self.key, key),
-            false => is_string(&self.key, key),
-        }
-    }
-
-    fn into_owned(self) -> Set<'static> {
-        Set { key: self.key, is_plain: self.is_plain, value: self.value.into_owned() }
-    }
+/// What became of one member.
+#[derive(Debug, Clone)]
+struct Edit<'a> {
+    /// Which one of the text it is, counted from 0; none behind those of the text.
+    order: Option<u32>,
+    /// None where it was taken out.
+    set: Option<Set<'a>>,
 }
 
-/// All that was changed; `None` is a member that was taken out.
+/// All that was changed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Edits<'a> {
-    /// Members that stand in the text, by their order in it.
-    listed: Vec<(u32, Option<Set<'a>>)>,
+    /// One for each member: few, so that looking through them is soon done.
+    edits: Vec<Edit<'a>>,
     /// A bit for each order that is there; those from 63 on share one.
     touched: u64,
-    /// Members behind those of the text.
-    added: Vec<Option<Set<'a>>>,
 }
 
 /// The bit of an order.
@@ -60,25 +35,24 @@ const fn bit(order: u32) -> u64 {
     1 << (if order < 63 { order } else { 63 })
 }
 
-/// Where a member is.
+/// Where a member is, of those that were edited.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
-    /// In the text: which one, counted from 0.
-    Listed(u32),
-    /// Behind those: which one, counted from 0.
-    Added(usize),
-}
+pub(super) struct Place(usize);
 
 impl<'a> Edits<'a> {
     /// Whether nothing was ever changed.
     pub fn is_empty(&self) -> bool {
-        self.listed.is_empty() && self.added.is_empty()
+        self.edits.is_empty()
     }
 
-    /// How many bytes writing them takes, at most.
+    /// How many bytes writing them takes, unless much of the keys has to be escaped.
     pub fn size(&self) -> usize {
-        let listed = self.listed.iter().filter_map(|(_, set)| set.as_ref());
-        listed.chain(self.added()).map(|set| set.key.len() + set.value.as_text().len() + 2).sum()
+        self.sets().map(|set| set.key.len() + set.value.as_text().len() + 4).sum()
+    }
+
+    /// Those of the first 63 members of the text that were edited: a bit for each.
+    pub const fn touched(&self) -> u64 {
+        self.touched
     }
 
     /// What became of a member of the text; none where nobody has edited it.
@@ -87,76 +61,74 @@ impl<'a> Edits<'a> {
         if self.touched & bit(order) == 0 {
             return None;
         }
-        let edit = self.listed.iter().find(|(own, _)| *own == order);
-        edit.map(|(_, set)| set.as_ref())
+        let edit = self.edits.iter().find(|edit| edit.order == Some(order));
+        edit.map(|edit| edit.set.as_ref())
     }
 
     /// The member with that key, where one was set.
+    #[inline]
     pub fn find(&self, key: &str) -> Option<&Set<'a>> {
-        let listed = self.listed.iter().filter_map(|(_, set)| set.as_ref());
-        listed.chain(self.added()).find(|set| set.is(key))
+        self.sets().find(|set| set.key == key)
+    }
+
+    fn sets(&self) -> impl Iterator<Item = &Set<'a>> {
+        self.edits.iter().filter_map(|edit| edit.set.as_ref())
     }
 
     /// What was set behind the members of the text.
     pub fn added(&self) -> impl Iterator<Item = &Set<'a>> {
-        self.added.iter().flatten()
+        self.edits.iter().filter(|edit| edit.order.is_none()).filter_map(|edit| edit.set.as_ref())
     }
 
     /// Sets a member at a place, or behind all others.
     pub fn put(&mut self, place: Option<Place>, set: Set<'a>) {
-        match place {
-            Some(Place::Listed(order)) => *self.slot(order) = Some(set),
-            Some(Place::Added(at)) if at < self.added.len() => self.added[at] = Some(set),
-            _ => self.added.push(Some(set)),
+        match place.and_then(|Place(at)| self.edits.get_mut(at)) {
+            Some(edit) => edit.set = Some(set),
+            None => {
+                self.push(Edit { order: None, set: Some(set) });
+            }
         }
     }
 
-    /// Takes out the member of the text with that order.
-    pub fn forget_listed(&mut self, order: u32) {
-        *self.slot(order) = None;
+    /// Takes out a member of the text that nobody has edited yet.
+    pub fn forget_listed(&mut self, order: u32) -> Place {
+        self.touched |= bit(order);
+        self.push(Edit { order: Some(order), set: None })
     }
 
     /// Takes out what was set with that key; gives its place.
     pub fn forget(&mut self, key: &str) -> Option<Place> {
-        let listed = self.listed.iter_mut().map(|(order, set)| (Place::Listed(*order), set));
-        let added = self.added.iter_mut().enumerate().map(|(at, set)| (Place::Added(at), set));
-        let is_it = |set: &Option<Set<'a>>| set.as_ref().is_some_and(|set| set.is(key));
-        let (place, set) = listed.chain(added).find(|(_, set)| is_it(set))?;
-        *set = None;
-        Some(place)
+        let is_it = |edit: &Edit<'a>| edit.set.as_ref().is_some_and(|set| set.key == key);
+        let at = self.edits.iter().position(is_it)?;
+        self.edits.get_mut(at)?.set = None;
+        Some(Place(at))
     }
 
     /// Takes out what was set where `is_it`.
     pub fn forget_where(&mut self, is_it: impl Fn(&Set<'a>) -> bool) {
-        let listed = self.listed.iter_mut().map(|(_, set)| set);
-        for set in listed.chain(&mut self.added) {
-            if set.as_ref().is_some_and(&is_it) {
-                *set = None;
+        for edit in &mut self.edits {
+            if edit.set.as_ref().is_some_and(&is_it) {
+                edit.set = None;
             }
         }
     }
 
     /// The same, owning its texts.
     pub fn into_owned(self) -> Edits<'static> {
-        let owned = |set: Option<Set<'a>>| set.map(Set::into_owned);
+        let owned = |set: Set<'a>| Set { key: set.key, value: set.value.into_owned() };
+        let edits = self.edits.into_iter();
         Edits {
-            listed: self.listed.into_iter().map(|(order, set)| (order, owned(set))).collect(),
+            edits: edits.map(|Edit { order, set }| Edit { order, set: set.map(owned) }).collect(),
             touched: self.touched,
-            added: self.added.into_iter().map(owned).collect(),
         }
     }
 
-    fn slot(&mut self, order: u32) -> &mut Option<Set<'a>> {
-        let at = match self.listed.iter().position(|(own, _)| *own == order) {
-            Some(at) => at,
-            None => {
-                self.touched |= bit(order);
-                // Enough for most, at once.
-                self.listed.reserve(if self.listed.is_empty() { 6 } else { 1 });
-                self.listed.push((order, None));
-                self.listed.len() - 1
-            }
-        };
-        &mut self.listed[at].1
+    fn push(&mut self, edit: Edit<'a>) -> Place {
+        if self.edits.is_empty() {
+            // Enough for most, at once.
+            self.edits.reserve(6);
+        }
+        self.edits.push(edit);
+        Place(self.edits.len() - 1)
     }
 }

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::scan::{is_string, unquote};
-use super::signs::{ANY, sign};
 use super::valid;
 
 /// How many levels are noted: the envelope, its members, the items of a list, their members, and what
@@ -209,14 +208,14 @@ impl Member<'_> {
         }
     }
 
-    /// What its key is looked for by, in the text of the object that holds it.
-    #[inline]
-    pub fn sign(&self, text: &str) -> u8 {
-        let Range { start, end } = self.key();
-        match text.as_bytes().get(start + 1..end - 1) {
-            Some(key) if self.node.is_plain => sign(key),
-            _ => ANY,
-        }
+    /// Whether its key has no escapes.
+    pub const fn is_plain(&self) -> bool {
+        self.node.is_plain
+    }
+
+    /// How many bytes its key has between the quotes.
+    pub const fn key_length(&self) -> usize {
+        (self.node.key.1 - self.node.key.0).saturating_sub(2) as usize
     }
 
     /// Whether that is its key, in the text of the object that holds it.

@@ -8,11 +8,12 @@
 
 mod array;
 mod edits;
+mod index;
 mod listed;
 mod map;
+mod marks;
 mod object;
 mod scan;
-mod signs;
 mod valid;
 mod writer;
 

@@ -1,12 +1,13 @@
 //! One JSON object, and what was changed of it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::Text;
 use super::edits::{Edits, Place as Edited, Set};
+use super::index::Index;
 use super::listed::Listed;
 use super::map::{Member, Members, Place};
-use super::signs::{Orders, Signs};
 use super::writer::Writer;
 
 /// An ordered list of members; keys keep their spelling, values are text.
@@ -19,7 +20,8 @@ pub struct Object<'a> {
     /// The text it came from.
     source: Cow<'a, str>,
     listed: Listed<'a>,
-    signs: Signs,
+    /// Made for the first that asks for a key: nobody does of many objects.
+    index: OnceCell<Box<Index>>,
     edits: Edits<'a>,
 }
 
@@ -35,8 +37,8 @@ impl<'a> Object<'a> {
     }
 
     fn of(text: &'a str, listed: Listed<'a>) -> Self {
-        let signs = Signs::of(listed.members(), text);
-        Self { source: Cow::Borrowed(text), listed, signs, edits: Edits::default() }
+        let (source, index) = (Cow::Borrowed(text), OnceCell::new());
+        Self { source, listed, index, edits: Edits::default() }
     }
 
     /// How many members there are, duplicates included.
@@ -52,7 +54,7 @@ impl<'a> Object<'a> {
     /// Keys (unescaped) and values, in order.
     pub fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, Text<'_>)> {
         fn shown<'o>(set: &'o Set<'_>) -> (Cow<'o, str>, Text<'o>) {
-            (set.name(), set.value.borrowed())
+            (Cow::Borrowed(&*set.key), set.value.borrowed())
         }
         let listed = self.listed().filter_map(move |member| match self.edits.of(member.order) {
             Some(edit) => edit.map(shown),
@@ -94,25 +96,30 @@ impl<'a> Object<'a> {
 
     /// Whether a key stands more than once.
     pub fn repeats(&self, key: &str) -> bool {
-        // What was set stands once. Most keys are seen not to repeat without a look at the text.
-        if !self.signs.has_rest() && self.signs.may_be(key).count_ones() < 2 {
-            return false;
-        }
-        self.own(key).nth(1).is_some()
+        // What was set stands once.
+        self.indexed(key).chain(self.rest_with(key)).nth(1).is_some()
     }
 
     /// Gives a key a value, in its place if it has one, else at the end.
-    pub fn set(&mut self, key: &str, value: Text<'a>) {
-        self.replace(key, key, value);
+    pub fn set(&mut self, key: impl Into<Cow<'static, str>>, value: Text<'a>) {
+        let key = key.into();
+        let place = self.forget(&key);
+        self.edits.put(place, Set { key, value });
     }
 
     /// Puts `replacement` where `key` stands, or at the end; `key` is gone afterwards.
-    pub fn replace(&mut self, key: &str, replacement: &str, value: Text<'a>) {
+    pub fn replace(
+        &mut self,
+        key: &str,
+        replacement: impl Into<Cow<'static, str>>,
+        value: Text<'a>,
+    ) {
+        let replacement = replacement.into();
         let place = self.forget(key);
         if key != replacement {
-            self.forget(replacement);
+            self.forget(&replacement);
         }
-        self.edits.put(place, Set::new(replacement, value));
+        self.edits.put(place, Set { key: replacement, value });
     }
 
     /// Takes a key out, every time it stands there; gives its last value.
@@ -124,26 +131,30 @@ impl<'a> Object<'a> {
 
     /// Takes out every member whose key `is_it`.
     pub fn remove_where(&mut self, is_it: impl Fn(&str) -> bool) {
-        let Self { source, listed, signs, edits } = self;
+        let Self { source, listed, edits, .. } = self;
         for member in listed.members() {
             if edits.of(member.order).is_none() && is_it(&member.name(source)) {
-                signs.edit(member.order);
                 edits.forget_listed(member.order);
             }
         }
-        edits.forget_where(|set| is_it(&set.name()));
+        edits.forget_where(|set| is_it(&set.key));
     }
 
     /// Gives a key another name, in its place. Does nothing where the key is absent.
-    pub fn rename(&mut self, key: &str, name: &str) {
+    pub fn rename(&mut self, key: &str, name: impl Into<Cow<'static, str>>) {
         if let Some(value) = self.value(key) {
             self.replace(key, name, value);
         }
     }
 
     /// Changes the value of a key in place where the key is there.
-    pub fn map(&mut self, key: &str, change: impl FnOnce(&Text<'a>) -> Option<Text<'a>>) {
-        if let Some(value) = self.value(key).as_ref().and_then(change) {
+    pub fn map(
+        &mut self,
+        key: impl Into<Cow<'static, str>>,
+        change: impl FnOnce(&Text<'a>) -> Option<Text<'a>>,
+    ) {
+        let key = key.into();
+        if let Some(value) = self.value(&key).as_ref().and_then(change) {
             self.set(key, value);
         }
     }
@@ -165,7 +176,7 @@ impl<'a> Object<'a> {
     pub fn write_without(&self, is_it: impl Fn(&str) -> bool, out: &mut String) {
         let mut writer = Writer::new(&self.source, out);
         let set = |set: &Set<'_>, writer: &mut Writer<'_>| {
-            if !is_it(&set.name()) {
+            if !is_it(&set.key) {
                 writer.member(set);
             }
         };
@@ -188,7 +199,7 @@ impl<'a> Object<'a> {
     /// fill in later.
     pub fn write_with(&self, key: &str, text: &str, out: &mut String) {
         let mut marked = self.clone();
-        marked.set(key, Text::owned(text.to_owned()));
+        marked.set(key.to_owned(), Text::owned(text.to_owned()));
         marked.write(out);
     }
 
@@ -213,7 +224,7 @@ impl<'a> Object<'a> {
         Object {
             listed: Listed::Found(found),
             source: Cow::Owned(self.source.into_owned()),
-            signs: self.signs.alone(),
+            index: OnceCell::new(),
             edits: self.edits.into_owned(),
         }
     }
@@ -223,67 +234,48 @@ impl<'a> Object<'a> {
         self.to_text().means(&other.to_text())
     }
 
+    #[inline]
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Box::new(Index::of(self.listed())))
+    }
+
     /// The members of the source.
     fn listed(&self) -> Members<'_> {
         self.listed.members()
     }
 
-    /// The members of the source with that key which nobody has edited.
-    fn own(&self, key: &str) -> impl Iterator<Item = Member<'_>> {
-        let (members, mut found) = (self.listed(), self.signed(key));
-        let signed = std::iter::from_fn(move || {
-            let order = found.trailing_zeros();
-            found &= found.checked_sub(1)?;
-            self.signs.member(&members, order)
-        });
-        let mut rest = self.signs.rest(self.listed());
-        signed.chain(std::iter::from_fn(move || {
-            loop {
-                let member = rest.next_with(&self.source, key)?;
-                if self.edits.of(member.order).is_none() {
-                    return Some(member);
-                }
-            }
-        }))
+    /// The indexed members of the source with that key which nobody has edited, the last first.
+    #[inline]
+    fn indexed(&self, key: &str) -> impl Iterator<Item = Member<'_>> {
+        let members = self.listed();
+        self.index().as_long_as(key).filter_map(move |order| {
+            let member = self.index().member(&members, order)?;
+            (self.edits.touched() >> order & 1 == 0 && member.is(&self.source, key))
+                .then_some(member)
+        })
     }
 
-    /// The last of them.
+    /// Those that are not indexed, the first first.
+    fn rest_with(&self, key: &str) -> impl Iterator<Item = Member<'_>> {
+        let mut rest = self.index().rest(self.listed());
+        let own = std::iter::from_fn(move || rest.next_with(&self.source, key));
+        own.filter(|member| self.edits.of(member.order).is_none())
+    }
+
+    /// The last of all of them.
     #[inline]
     fn last(&self, key: &str) -> Option<Member<'_>> {
-        if self.signs.has_rest()
+        if self.index().has_rest()
             && let Some(last) = self.last_of_rest(key)
         {
             return Some(last);
         }
-        let mut maybe = self.signs.may_be(key);
-        while let Some(order) = maybe.checked_ilog2() {
-            let member = self.signs.member(&self.listed(), order)?;
-            if member.is(&self.source, key) {
-                return Some(member);
-            }
-            maybe ^= 1 << order;
-        }
-        None
+        self.indexed(key).next()
     }
 
-    /// The last of those that have no sign.
     #[cold]
     fn last_of_rest(&self, key: &str) -> Option<Member<'_>> {
-        let mut rest = self.signs.rest(self.listed());
-        let own = std::iter::from_fn(|| rest.next_with(&self.source, key));
-        own.filter(|member| self.edits.of(member.order).is_none()).last()
-    }
-
-    /// Those of them that have signs, which are not edited.
-    fn signed(&self, key: &str) -> Orders {
-        let (mut maybe, mut found) = (self.signs.may_be(key), 0);
-        while let Some(order) = maybe.checked_ilog2() {
-            let member = self.signs.member(&self.listed(), order);
-            let is_it = member.is_some_and(|member| member.is(&self.source, key));
-            found |= Orders::from(is_it) << order;
-            maybe ^= 1 << order;
-        }
-        found
+        self.rest_with(key).last()
     }
 
     /// The value of a member of the source, for a look.
@@ -312,24 +304,25 @@ impl<'a> Object<'a> {
     /// Takes out every member with that key; gives the place of the first.
     fn forget(&mut self, key: &str) -> Option<Edited> {
         let set = self.edits.forget(key);
-        let mut own = self.signed(key);
+        let Self { source, listed, index, edits } = self;
+        let members = listed.members();
+        let index = index.get_or_init(|| Box::new(Index::of(members.clone())));
         let mut first = None;
-        while own != 0 {
-            let order = own.trailing_zeros();
-            own &= own - 1;
-            self.signs.edit(order);
-            self.edits.forget_listed(order);
-            first = first.or(Some(Edited::Listed(order)));
+        for order in index.as_long_as(key) {
+            let is_it = || index.member(&members, order).is_some_and(|own| own.is(source, key));
+            if edits.touched() >> order & 1 == 0 && is_it() {
+                let place = edits.forget_listed(order);
+                first = Some(place);
+            }
         }
-        let Self { source, listed, signs, edits } = self;
-        if !signs.has_rest() {
+        if !index.has_rest() {
             return set.or(first);
         }
-        let mut rest = signs.rest(listed.members());
+        let mut rest = index.rest(members);
         while let Some(member) = rest.next_with(source, key) {
             if edits.of(member.order).is_none() {
-                edits.forget_listed(member.order);
-                first = first.or(Some(Edited::Listed(member.order)));
+                let place = edits.forget_listed(member.order);
+                first = first.or(Some(place));
             }
         }
         set.or(first)
@@ -338,13 +331,13 @@ impl<'a> Object<'a> {
     fn write_edited(&self, out: &mut String) {
         let mut writer = Writer::new(&self.source, out);
         let members = self.listed();
-        let touched = self.signs.edited();
+        let touched = self.edits.touched();
         let mut order = 0;
-        while order < self.signs.count() {
-            let untouched = (touched >> order).trailing_zeros().min(self.signs.count() - order);
+        while order < self.index().count() {
+            let untouched = (touched >> order).trailing_zeros().min(self.index().count() - order);
             if untouched > 0 {
-                let last = self.signs.member(&members, order + untouched - 1);
-                if let (Some(first), Some(last)) = (self.signs.member(&members, order), last) {
+                let last = self.index().member(&members, order + untouched - 1);
+                if let (Some(first), Some(last)) = (self.index().member(&members, order), last) {
                     writer.extend(first.whole().start..last.whole().end);
                 }
                 order += untouched;
@@ -356,7 +349,7 @@ impl<'a> Object<'a> {
             }
             order += 1;
         }
-        for member in self.signs.rest(members) {
+        for member in self.index().rest(members) {
             let Some(edit) = self.edits.of(member.order) else {
                 writer.extend(member.whole());
                 continue;

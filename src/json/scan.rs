@@ -165,14 +165,20 @@ pub(super) fn deeper_than(text: &str, limit: usize) -> bool {
 
 /// A text as a JSON string.
 pub(super) fn quote(text: &str) -> String {
-    if special_in_string(text.as_bytes(), 0) < text.len() {
-        return serde_json::Value::from(text).to_string();
-    }
     let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    quoted.push_str(text);
-    quoted.push('"');
+    push_quoted(text, &mut quoted);
     quoted
+}
+
+/// Appends a text as a JSON string.
+pub(super) fn push_quoted(text: &str, out: &mut String) {
+    if special_in_string(text.as_bytes(), 0) < text.len() {
+        out.push_str(&serde_json::Value::from(text).to_string());
+        return;
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// Whether a text is the JSON string `value`, however it is escaped.

@@ -7,7 +7,8 @@
 
 use super::MAX_DEPTH;
 use super::map::{KEPT, Node};
-use super::scan::{skip_space, special_in_string, specials_at};
+use super::marks::Marks;
+use super::scan::skip_space;
 
 /// Whether `text` is one JSON value, with white space around it, nested no deeper than allowed.
 /// The text is UTF-8 already.
@@ -81,15 +82,22 @@ impl Notes for Places {
 /// Goes over the whole text; none if it is not JSON, or nests too deep.
 fn walk(text: &[u8], notes: &mut impl Notes) -> Option<()> {
     let mut inside = Inside::default();
+    let mut marks = Marks::of(text);
     let mut at = skip_space(text, 0);
     loop {
         // A value begins here; in an object, its key.
         let mut key = Key::default();
         if inside.is_object() {
-            (key, at) = member(text, at)?;
+            loop {
+                (key, at) = member(text, &mut marks, at)?;
+                // Most are strings without escapes, and another member is right behind.
+                let Some(end) = plain_string_before_another(text, &mut marks, at) else { break };
+                notes.scalar(inside.depth, key, at, end);
+                at = end + 1;
+            }
         }
         let mut end = match *text.get(at)? {
-            b'"' => string(text, at + 1)?.0,
+            b'"' => string(text, &mut marks, at + 1)?.0,
             open @ (b'{' | b'[') => {
                 notes.begin(inside.depth, key, at);
                 let is_object = open == b'{';
@@ -170,42 +178,63 @@ type Member = (Key, usize);
 
 /// Key and colon. Left to itself the compiler makes a call of it, which costs a fifth of all that reading takes.
 #[inline(always)]
-fn member(text: &[u8], at: usize) -> Option<Member> {
+fn member(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<Member> {
     if text.get(at) != Some(&b'"') {
         return None;
     }
-    let (end, is_plain) = string(text, at + 1)?;
+    let end = marks.next(at + 1);
+    if let Some([b'"', b':', next]) = text.get(end..).and_then(|rest| rest.first_chunk())
+        && *next > b' '
+    {
+        return Some((Key { start: at, end: end + 1, is_plain: true }, end + 2));
+    }
+    unusual_member(text, marks, at, end)
+}
+
+/// The same where something is escaped, or space stands around the colon; `end` is the end of the
+/// key, or the first escape in it.
+#[inline(never)]
+fn unusual_member(text: &[u8], marks: &mut Marks<'_>, at: usize, end: usize) -> Option<Member> {
+    let (end, is_plain) = string_until(text, marks, end)?;
     let colon = skip_space(text, end);
     let key = Key { start: at, end, is_plain };
     (text.get(colon) == Some(&b':')).then(|| (key, skip_space(text, colon + 1)))
 }
 
-/// The end of a string whose opening quote is before `at`, and whether it has no escapes.
+/// The end of a string at `at` that has no escapes and stands right before another member.
 #[inline(always)]
-fn string(text: &[u8], at: usize) -> Option<(usize, bool)> {
-    // Most have no escapes, and do not stand at the end of the text.
-    let mut next = at;
-    while let Some(found) = specials_at(text, next) {
-        match found {
-            16.. => next += 16,
-            _ if text.get(next + found) == Some(&b'"') => return Some((next + found + 1, true)),
-            _ => break,
-        }
+fn plain_string_before_another(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<usize> {
+    if text.get(at) != Some(&b'"') {
+        return None;
     }
-    string_with_escapes(text, at)
+    let end = marks.next(at + 1);
+    (text.get(end..)?.first_chunk() == Some(b"\",\"")).then_some(end + 1)
 }
 
+/// The end of a string whose opening quote is before `at`, and whether it has no escapes.
+#[inline(always)]
+fn string(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<(usize, bool)> {
+    let end = marks.next(at);
+    string_until(text, marks, end)
+}
+
+/// The same where `end` is its end, or the first escape in it.
+#[inline(always)]
+fn string_until(text: &[u8], marks: &mut Marks<'_>, end: usize) -> Option<(usize, bool)> {
+    // Most have no escapes.
+    match text.get(end) {
+        Some(b'"') => Some((end + 1, true)),
+        _ => string_with_escapes(text, marks, end).map(|end| (end, false)),
+    }
+}
+
+/// The end of a string that has its first escape there, if it is one.
 #[inline(never)]
-fn string_with_escapes(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
-    let mut is_plain = true;
+fn string_with_escapes(text: &[u8], marks: &mut Marks<'_>, mut at: usize) -> Option<usize> {
     loop {
-        at = special_in_string(text, at);
         match text.get(at)? {
-            b'"' => return Some((at + 1, is_plain)),
-            b'\\' => {
-                is_plain = false;
-                at = escape(text, at + 1)?;
-            }
+            b'"' => return Some(at + 1),
+            b'\\' => at = marks.next(escape(text, at + 1)?),
             // A control character.
             _ => return None,
         }

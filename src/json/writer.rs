@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::edits::Set;
+use super::scan::push_quoted;
 
 /// Writes an object: members that stand beside each other in the source, and stay, as they are there.
 pub(super) struct Writer<'w> {
@@ -39,7 +40,7 @@ impl<'w> Writer<'w> {
     /// Writes a member that was set.
     pub fn member(&mut self, set: &Set<'_>) {
         self.separate();
-        self.out.push_str(set.key());
+        push_quoted(&set.key, self.out);
         self.out.push(':');
         self.out.push_str(set.value.as_text());
     }

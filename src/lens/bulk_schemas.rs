@@ -99,11 +99,11 @@ fn keep_fields<'a>(entry: &mut Object<'a>, schema: &Object<'a>, report: &mut Rep
 }
 
 /// Gives `object` the keys of `origin` that it leaves out; whether there were any.
-fn take_over<'a>(object: &mut Object<'a>, origin: &Object<'a>, keys: &[&str]) -> bool {
+fn take_over<'a>(object: &mut Object<'a>, origin: &Object<'a>, keys: &[&'static str]) -> bool {
     let mut any = false;
     for key in keys {
         if let Some(value) = origin.present_value(key).filter(|_| !object.has(key)) {
-            object.set(key, value);
+            object.set(*key, value);
             any = true;
         }
     }

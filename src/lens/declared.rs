@@ -30,12 +30,12 @@ impl Lens for Rename {
         _: Option<&Object<'a>>,
         _: &mut Report,
     ) -> Result<(), Failure> {
-        body.rename(&self.legacy, &self.upstream);
+        body.rename(&self.legacy, self.upstream.clone());
         Ok(())
     }
 
     fn down(&self, resource: &mut Object<'_>, _: &mut Report) -> Result<(), Failure> {
-        resource.rename(&self.upstream, &self.legacy);
+        resource.rename(&self.upstream, self.legacy.clone());
         Ok(())
     }
 }
@@ -74,7 +74,7 @@ impl Lens for Alias {
         }
         report.took("alias.up.renamed");
         body.remove(&self.field);
-        body.rename(&self.also, &self.field);
+        body.rename(&self.also, self.field.clone());
         Ok(())
     }
 }
@@ -128,7 +128,7 @@ impl Lens for HiddenValue {
             .is_some_and(|value| value.is_string(&self.upstream));
         if is_hidden && body.get(&self.field).is_some_and(|value| value.is_string(&self.legacy)) {
             report.took("hidden_value.up.kept");
-            body.set(&self.field, Text::string(&self.upstream));
+            body.set(self.field.clone(), Text::string(&self.upstream));
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Lens for HiddenValue {
         if resource.get(&self.field).is_some_and(|value| value.is_string(&self.upstream)) {
             report.took("hidden_value.down.shown");
             report.note(How::Synthesized, &format!("/{}", self.field));
-            resource.set(&self.field, Text::string(&self.legacy));
+            resource.set(self.field.clone(), Text::string(&self.legacy));
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Lens for Keep {
                 current.and_then(|current| current.value(field)).filter(|_| !body.has(field))
             {
                 report.took("keep.up.kept");
-                body.set(field, value.clone());
+                body.set(field.clone(), value.clone());
             }
         }
         Ok(())
@@ -247,7 +247,7 @@ impl Lens for Wrap {
         _: Option<&Object<'a>>,
         _: &mut Report,
     ) -> Result<(), Failure> {
-        body.map(&self.field, |value| {
+        body.map(self.field.clone(), |value| {
             value.array()?.items().first().map(|item| item.clone().into_owned())
         });
         Ok(())
@@ -256,12 +256,12 @@ impl Lens for Wrap {
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
         let Some(value) = resource.present(&self.field) else {
             report.took("wrap.down.empty");
-            resource.set(&self.field, Array::default().to_text());
+            resource.set(self.field.clone(), Array::default().to_text());
             return Ok(());
         };
         report.took("wrap.down.list_of_one");
         let list = std::iter::once(value.clone()).collect::<Array<'_>>().to_text();
-        resource.set(&self.field, list);
+        resource.set(self.field.clone(), list);
         Ok(())
     }
 }

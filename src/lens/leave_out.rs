@@ -59,7 +59,7 @@ impl Lens for LeaveOut {
             }
         }
         if shown.len() < count {
-            resource.set(&self.list, shown.into_iter().collect::<Array<'_>>().to_text());
+            resource.set(self.list.clone(), shown.into_iter().collect::<Array<'_>>().to_text());
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ impl Path {
             let mut pointer = ["/", &disclosure::segment(name)].concat();
             let after = walk(before.clone(), rest, &mut pointer, edit)?;
             if after != before {
-                object.set(name, after);
+                object.set(name.clone(), after);
             }
             return Ok(());
         }
@@ -196,7 +196,7 @@ fn walk_member<'a>(
     if value == before {
         return Ok(text);
     }
-    object.set(name, value);
+    object.set(name.to_owned(), value);
     Ok(object.to_text())
 }
 
@@ -216,7 +216,8 @@ fn walk_items<'a>(
             let length = pointer.len();
             pointer.push('/');
             pointer.push_str(&disclosure::segment(&key));
-            object.set(&key, walk(value, rest, pointer, edit)?);
+            let value = walk(value, rest, pointer, edit)?;
+            object.set(key, value);
             pointer.truncate(length);
         }
         return Ok(object.to_text());
