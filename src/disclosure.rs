@@ -123,11 +123,16 @@ impl Report {
 
     /// Takes over the notes of a part, below the current base.
     pub fn absorb(&mut self, part: Self) {
+        self.absorb_at("", part);
+    }
+
+    /// The same of a part that stands at `pointer` below the current base.
+    pub fn absorb_at(&mut self, pointer: &str, part: Self) {
         for group in &part.groups {
-            group.pointers().for_each(|pointer| self.note(group.how, &pointer));
+            group.pointers().for_each(|own| self.note(group.how, &[pointer, &own].concat()));
         }
-        for (how, pointer) in part.entries {
-            self.note(how, &pointer);
+        for (how, own) in part.entries {
+            self.note(how, &[pointer, &own].concat());
         }
         part.branches.into_iter().for_each(|branch| self.took(branch));
     }
@@ -300,8 +305,11 @@ fn safe(pointer: &str) -> Cow<'_, str> {
 }
 
 /// A JSON pointer segment, escaped (RFC 6901 section 3).
-pub fn segment(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+pub fn segment(key: &str) -> Cow<'_, str> {
+    match key.contains(['~', '/']) {
+        true => Cow::Owned(key.replace('~', "~0").replace('/', "~1")),
+        false => Cow::Borrowed(key),
+    }
 }
 
 #[cfg(test)]

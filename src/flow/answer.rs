@@ -19,13 +19,13 @@ use crate::passthrough::Names;
 use crate::reply;
 use crate::rules::Rule;
 
-/// The legacy answer for a 2xx: lenses run in reverse, first on each resource, then on the
-/// envelope.
-pub(super) fn success_answer(
+/// The body of the legacy answer for a 2xx: lenses run in reverse, first on each resource, then on
+/// the envelope.
+pub(super) fn success_body(
     job: &Job,
-    answer: UpstreamResponse,
+    answer: &UpstreamResponse,
     report: &mut Report,
-) -> Result<LegacyResponse, Failure> {
+) -> Result<Bytes, Failure> {
     let rule = &*job.rule;
     let nothing =
         rule.lenses.is_empty() && rule.envelope_lenses.is_empty() && rule.addresses.is_empty();
@@ -33,11 +33,7 @@ pub(super) fn success_answer(
     let is_read = job.request.method == Method::GET;
     let empty = answer.body.is_empty() && (!is_read || answer.status == StatusCode::NO_CONTENT);
     if empty || nothing {
-        return Ok(LegacyResponse {
-            status: answer.status,
-            headers: strip_validators(answer.headers),
-            body: answer.body.into(),
-        });
+        return Ok(answer.body.clone());
     }
     let document = document(&answer.body)?;
     let text = rule.resource.edit(document.text(), &mut |resource, pointer| {
@@ -60,9 +56,7 @@ pub(super) fn success_answer(
             envelope.into_text()
         }
     };
-    let body = Bytes::from(text.into_string());
-    let headers = strip_validators(answer.headers);
-    Ok(LegacyResponse { status: answer.status, headers, body: body.into() })
+    Ok(Bytes::from(text.into_string()))
 }
 
 /// Addresses of upstream become the client's: it must not be led around the shim.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::answer::{error_answer, strip_validators, success_answer};
+use super::answer::{error_answer, strip_validators, success_body};
 use super::reads::{Reads, Taken};
 use super::{Answer, Flow, Job, Progress, Question, defect};
 use crate::disclosure::{How, Report};
@@ -121,19 +121,17 @@ impl SingleFlow {
     /// Checks what can be checked before anything is sent.
     fn check(&mut self, body: &Object<'_>) -> Result<(), Failure> {
         let rule = &self.job.rule;
-        let read = rule
-            .lenses
-            .iter()
-            .flat_map(|lens| lens.reads())
-            .chain(rule.accept.iter().map(|accept| accept.field.as_str()));
-        for key in read {
-            if body.repeats(key) {
-                return Err(Failure::new(
-                    Key::DuplicateKey,
-                    format!("`/{key}` stands twice in the body; send it once."),
-                )
-                .with("pointer", format!("/{key}")));
-            }
+        let accepted = rule.accept.iter().map(|accept| accept.field.as_str());
+        let mut read = rule.lenses.iter().flat_map(|lens| lens.reads()).chain(accepted);
+        // Bodies where any key repeats are few.
+        if body.may_repeat()
+            && let Some(key) = read.find(|key| body.repeats(key))
+        {
+            return Err(Failure::new(
+                Key::DuplicateKey,
+                format!("`/{key}` stands twice in the body; send it once."),
+            )
+            .with("pointer", format!("/{key}")));
         }
         for accept in &rule.accept {
             let value = body.present(&accept.field).and_then(super::super::json::Text::into_str);
@@ -231,26 +229,20 @@ impl SingleFlow {
         if !answer.status.is_success() {
             return Ok(Progress::Done(error_answer(&rule.renamed, answer)));
         }
-        if self.job.request.method == Method::GET {
-            return success_answer(&self.job, answer, &mut self.report).map(Progress::Done);
-        }
-        let untranslated = LegacyResponse {
-            status: answer.status,
-            headers: answer.headers.clone(),
-            body: answer.body.clone().into(),
-        };
-        let mut report = self.report.clone();
-        match success_answer(&self.job, answer, &mut report) {
-            Ok(done) => {
-                self.report = report;
-                Ok(Progress::Done(done))
-            }
-            Err(_) => {
+        let is_write = self.job.request.method != Method::GET;
+        let former = is_write.then(|| self.report.clone());
+        let status = answer.status;
+        let (headers, body) = match (success_body(&self.job, &answer, &mut self.report), former) {
+            (Ok(body), _) => (strip_validators(answer.headers), body),
+            (Err(failure), None) => return Err(failure),
+            (Err(_), Some(former)) => {
+                self.report = former;
                 self.report.took("send.untranslated");
                 self.report.note(How::Approximated, "/data");
-                Ok(Progress::Done(untranslated))
+                (answer.headers, answer.body)
             }
-        }
+        };
+        Ok(Progress::Done(LegacyResponse { status, headers, body: body.into() }))
     }
 }
 

@@ -57,7 +57,16 @@ impl Index {
     /// The orders of members whose keys may be as long as that one, the last first.
     #[inline]
     pub fn as_long_as(&self, key: &str) -> impl Iterator<Item = u32> + use<'_> {
-        let mut next = self.last[key.len() % LENGTHS];
+        self.chain(self.last[key.len() % LENGTHS])
+    }
+
+    /// Those before the member of that order whose keys may be as long as its own, the last first.
+    pub fn before(&self, order: u32) -> impl Iterator<Item = u32> + use<'_> {
+        self.chain(self.before.get(order as usize).copied().unwrap_or_default())
+    }
+
+    #[inline]
+    fn chain(&self, mut next: u8) -> impl Iterator<Item = u32> + use<'_> {
         std::iter::from_fn(move || {
             let order = next.checked_sub(1)?;
             next = *self.before.get(usize::from(order))?;

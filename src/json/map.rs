@@ -218,6 +218,12 @@ impl Member<'_> {
         (self.node.key.1 - self.node.key.0).saturating_sub(2) as usize
     }
 
+    /// Its key without quotes where it has no escapes, in the text of the object that holds it.
+    pub fn plain_key<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let Range { start, end } = self.key();
+        text.get(start + 1..end - 1).filter(|_| self.node.is_plain)
+    }
+
     /// Whether that is its key, in the text of the object that holds it.
     #[inline]
     pub fn is(&self, text: &str, key: &str) -> bool {

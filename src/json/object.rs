@@ -100,6 +100,15 @@ impl<'a> Object<'a> {
         self.indexed(key).chain(self.rest_with(key)).nth(1).is_some()
     }
 
+    /// Whether any key may stand more than once; where none does, looking for each of many can be
+    /// spared.
+    pub fn may_repeat(&self) -> bool {
+        let (index, members) = (self.index(), self.listed());
+        let key = |order: u32| index.member(&members, order)?.plain_key(&self.source);
+        let is_twin = |order: u32| index.before(order).any(|other| key(order) == key(other));
+        index.has_rest() || (0..index.count()).any(is_twin)
+    }
+
     /// Gives a key a value, in its place if it has one, else at the end.
     pub fn set(&mut self, key: impl Into<Cow<'static, str>>, value: Text<'a>) {
         let key = key.into();

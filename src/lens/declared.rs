@@ -316,9 +316,8 @@ impl At {
         let mut edit = |value: Text<'a>, pointer: &str| {
             let Some(mut object) = value.clone().into_object() else { return Ok(value) };
             let mut part = Report::default();
-            part.rebase(pointer);
             let result = change(&mut object, &mut part);
-            report.absorb(part);
+            report.absorb_at(pointer, part);
             result.map(|()| object.into_text())
         };
         self.path.edit_members(resource, &mut edit)

@@ -232,7 +232,7 @@ fn walk_items<'a>(
         }
         let length = pointer.len();
         pointer.push('/');
-        pointer.push_str(&index.to_string());
+        pointer.push_str(itoa::Buffer::new().format(index));
         let edited = walk(item.clone(), rest, pointer, edit)?;
         pointer.truncate(length);
         changed |= edited != item;

@@ -130,6 +130,9 @@ fn frequency(schedule: &Object<'_>, pointer: impl FnOnce() -> String) -> Result<
 }
 
 fn unrepeated(object: &Object<'_>, pointer: impl Fn() -> String) -> Result<(), Failure> {
+    if !object.may_repeat() {
+        return Ok(());
+    }
     for key in ["frequency", "multi", "schedules", "item", "schedule"] {
         if object.repeats(key) {
             let pointer = pointer();

@@ -15,7 +15,7 @@ mod stored;
 use super::{Disclosable, Lens};
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
-use crate::json::{Array, Object, Text};
+use crate::json::{Object, Text};
 
 use legacy::Asked;
 use stored::Stored;
@@ -150,15 +150,21 @@ const HIDDEN: [&str; 2] = ["schemas", "resync_mode"];
 
 /// A schedule that never fires by itself.
 fn manual(id: Option<Text<'_>>) -> Text<'static> {
-    let mut manual = Object::empty();
-    if let Some(id) = id {
-        manual.set("id", id.into_owned());
-    }
-    manual.set("frequency", Text::string("manual"));
-    manual.to_text()
+    Text::written(match id {
+        Some(id) => [r#"{"id":"#, id.as_text(), r#","frequency":"manual"}"#].concat(),
+        None => r#"{"frequency":"manual"}"#.to_owned(),
+    })
 }
 
 /// The text of an array of objects.
 fn list<'o>(objects: impl IntoIterator<Item = &'o Object<'o>>) -> Text<'static> {
-    objects.into_iter().map(Object::to_text).collect::<Array<'_>>().to_text()
+    let mut out = String::from("[");
+    for object in objects {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        object.write(&mut out);
+    }
+    out.push(']');
+    Text::written(out)
 }

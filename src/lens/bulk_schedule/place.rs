@@ -26,7 +26,7 @@ pub(super) fn place<'a>(
                 return unchanged(stored);
             }
             report.took("bulk_schedule.up.single");
-            return (default_from(&schedule, stored), list([]));
+            return (default_from(schedule, stored), list([]));
         }
         Asked::Multi(items) => items,
     };
@@ -37,7 +37,7 @@ pub(super) fn place<'a>(
         report.took("bulk_schedule.up.unchanged");
         return unchanged(stored);
     }
-    arrange(&items, &claims, stored, report)
+    arrange(items, &claims, stored, report)
 }
 
 /// The stored schedule that an item stems from.
@@ -71,7 +71,7 @@ fn claim(items: &[Item<'_>], shown: &[Shown<'_>]) -> Vec<Option<Claim>> {
 }
 
 fn arrange<'a>(
-    items: &[Item<'a>],
+    items: Vec<Item<'a>>,
     claims: &[Option<Claim>],
     stored: Option<&Stored<'a>>,
     report: &mut Report,
@@ -82,19 +82,15 @@ fn arrange<'a>(
         items.iter().zip(claims).position(|(item, claim)| claim.is_none() && item.item == "none")
     };
     let default_at = claimed_default.or_else(first_free_none);
-    let default = match default_at.and_then(|at| items.get(at)) {
-        Some(item) => {
-            report.took("bulk_schedule.up.multi_with_default");
-            default_from(&item.schedule, stored)
-        }
-        None => {
-            report.took("bulk_schedule.up.multi_without_default");
-            silent_default(stored)
-        }
-    };
-    let mut additional = Vec::new();
-    for (index, (item, claim)) in items.iter().zip(claims).enumerate() {
+    report.took(match default_at {
+        Some(_) => "bulk_schedule.up.multi_with_default",
+        None => "bulk_schedule.up.multi_without_default",
+    });
+    let mut default = None;
+    let mut additional = Vec::with_capacity(items.len());
+    for (index, (item, claim)) in items.into_iter().zip(claims).enumerate() {
         if Some(index) == default_at {
+            default = Some(default_from(item.schedule, stored));
             continue;
         }
         if let Some(claim) = claim {
@@ -113,15 +109,15 @@ fn arrange<'a>(
         });
         additional.push(additional_from(item, origin));
     }
-    (default, list(&additional))
+    (default.unwrap_or_else(|| silent_default(stored)), list(&additional))
 }
 
 /// A default schedule with the fields of a legacy one and the id of the current default.
-fn default_from<'a>(schedule: &Object<'a>, stored: Option<&Stored<'a>>) -> Text<'a> {
-    let Some(id) = default_id(stored) else { return schedule.to_text() };
-    let mut default = schedule.clone();
-    default.set("id", id);
-    default.to_text()
+fn default_from<'a>(mut schedule: Object<'a>, stored: Option<&Stored<'a>>) -> Text<'a> {
+    if let Some(id) = default_id(stored) {
+        schedule.set("id", id);
+    }
+    schedule.into_text()
 }
 
 /// The default where no item is one: the current one if it is silent already, else a silent one
@@ -136,8 +132,8 @@ fn silent_default<'a>(stored: Option<&Stored<'a>>) -> Text<'a> {
     }
 }
 
-fn additional_from<'a>(item: &Item<'a>, origin: Option<&Object<'a>>) -> Object<'a> {
-    let mut entry = item.schedule.clone();
+fn additional_from<'a>(item: Item<'a>, origin: Option<&Object<'a>>) -> Object<'a> {
+    let mut entry = item.schedule;
     let mode_was_absent = origin.is_some_and(|origin| origin.present("selective_mode").is_none());
     if !mode_was_absent || item.item != "none" {
         entry.set("selective_mode", Text::string(&item.item));
