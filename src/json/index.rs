@@ -8,16 +8,18 @@ use super::map::{Member, Members};
 
 /// How many members are indexed; those behind are looked for one by one.
 const INDEXED: usize = 32;
-/// Lengths that differ by this are taken for the same.
-const LENGTHS: usize = 32;
+/// Keys are shorter than this, in bytes.
+const LENGTHS: usize = 40;
 
-/// The first members of an object, up to one whose key has escapes: that may be any key.
+/// The first members of an object, up to one whose key is long, or has escapes: that may be any key.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
     /// The last member with a key of each length, counted from 1; 0 where there is none.
     last: [u8; LENGTHS],
     /// The one before each member whose key is as long, counted in the same way.
     before: [u8; INDEXED],
+    /// Where each key begins in the text of the object, behind its quote.
+    keys: [u32; INDEXED],
     /// Where the node of each member is, counted from the first.
     offsets: [u16; INDEXED],
     count: u32,
@@ -29,24 +31,30 @@ pub(super) struct Index {
 impl Index {
     /// Of the members of an object.
     pub fn of(mut members: Members<'_>) -> Self {
-        let mut last = [0_u8; LENGTHS];
-        let (mut before, mut offsets) = ([0; INDEXED], [0; INDEXED]);
         let first = members.position();
-        let (mut count, mut rest) = (0, first);
-        for (before, offset) in before.iter_mut().zip(&mut offsets) {
-            let place = u16::try_from(rest - first);
+        let mut index = Self {
+            last: [0; LENGTHS],
+            before: [0; INDEXED],
+            keys: [0; INDEXED],
+            offsets: [0; INDEXED],
+            count: 0,
+            rest: first,
+            has_rest: false,
+        };
+        let mut count = 0;
+        let slots = index.before.iter_mut().zip(&mut index.keys).zip(&mut index.offsets);
+        for ((before, key), offset) in slots {
+            let place = u16::try_from(index.rest - first);
             let (Ok(place), Some(member)) = (place, members.next()) else { break };
-            if !member.is_plain() {
-                break;
-            }
+            let Some((start, length)) = member.plain_key() else { break };
+            let Some(last) = index.last.get_mut(length) else { break };
             count += 1;
-            *offset = place;
-            *before = std::mem::replace(&mut last[member.key_length() % LENGTHS], count);
-            rest = members.position();
+            (*key, *offset, *before) = (start, place, std::mem::replace(last, count));
+            index.rest = members.position();
         }
-        let count = u32::from(count);
-        let has_rest = members.beginning(rest, count).next().is_some();
-        Self { last, before, offsets, count, rest, has_rest }
+        index.count = u32::from(count);
+        index.has_rest = index.rest(members).next().is_some();
+        index
     }
 
     /// How many members are indexed.
@@ -54,23 +62,38 @@ impl Index {
         self.count
     }
 
-    /// The orders of members whose keys may be as long as that one, the last first.
+    /// The order of the last member that has that key, in the text of the object; of those whose bit
+    /// is not set in `but`.
     #[inline]
-    pub fn as_long_as(&self, key: &str) -> impl Iterator<Item = u32> + use<'_> {
-        self.chain(self.last[key.len() % LENGTHS])
-    }
-
-    /// Those before the member of that order whose keys may be as long as its own, the last first.
-    pub fn before(&self, order: u32) -> impl Iterator<Item = u32> + use<'_> {
-        self.chain(self.before.get(order as usize).copied().unwrap_or_default())
-    }
-
-    #[inline]
-    fn chain(&self, mut next: u8) -> impl Iterator<Item = u32> + use<'_> {
-        std::iter::from_fn(move || {
+    pub fn find(&self, text: &str, key: &str, but: u64) -> Option<u32> {
+        let mut next = *self.last.get(key.len())?;
+        loop {
             let order = next.checked_sub(1)?;
-            next = *self.before.get(usize::from(order))?;
-            Some(u32::from(order))
+            let place = usize::from(order);
+            let start = *self.keys.get(place)? as usize;
+            let own = text.as_bytes().get(start..start + key.len());
+            if but >> order & 1 == 0 && own == Some(key.as_bytes()) {
+                return Some(u32::from(order));
+            }
+            next = *self.before.get(place)?;
+        }
+    }
+
+    /// Whether two members have one key, in the text of the object.
+    pub fn has_twins(&self, text: &str) -> bool {
+        let lengths = self.last.iter().enumerate().filter(|(_, last)| **last > 0);
+        lengths.into_iter().any(|(length, last)| {
+            let key = |order: u8| {
+                let start = *self.keys.get(usize::from(order - 1))? as usize;
+                text.as_bytes().get(start..start + length)
+            };
+            let before = |order: &u8| {
+                self.before.get(usize::from(order - 1)).copied().filter(|order| *order > 0)
+            };
+            let mut each = std::iter::successors(Some(*last), before);
+            each.any(|one| {
+                std::iter::successors(before(&one), before).any(|other| key(one) == key(other))
+            })
         })
     }
 

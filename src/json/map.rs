@@ -208,20 +208,14 @@ impl Member<'_> {
         }
     }
 
-    /// Whether its key has no escapes.
-    pub const fn is_plain(&self) -> bool {
-        self.node.is_plain
-    }
-
-    /// How many bytes its key has between the quotes.
-    pub const fn key_length(&self) -> usize {
-        (self.node.key.1 - self.node.key.0).saturating_sub(2) as usize
-    }
-
-    /// Its key without quotes where it has no escapes, in the text of the object that holds it.
-    pub fn plain_key<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let Range { start, end } = self.key();
-        text.get(start + 1..end - 1).filter(|_| self.node.is_plain)
+    /// Where its key begins behind the quote, and how many bytes it has; none where it has escapes.
+    #[inline]
+    pub const fn plain_key(&self) -> Option<(u32, usize)> {
+        let (start, end) = self.node.key;
+        match self.node.is_plain {
+            true => Some((start + 1 - self.base, (end - start).saturating_sub(2) as usize)),
+            false => None,
+        }
     }
 
     /// Whether that is its key, in the text of the object that holds it.

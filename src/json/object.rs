@@ -97,16 +97,18 @@ impl<'a> Object<'a> {
     /// Whether a key stands more than once.
     pub fn repeats(&self, key: &str) -> bool {
         // What was set stands once.
-        self.indexed(key).chain(self.rest_with(key)).nth(1).is_some()
+        let mut seen = self.edits.touched();
+        let mut count = 0;
+        while let Some(order) = self.index().find(&self.source, key, seen) {
+            (seen, count) = (seen | 1 << order, count + 1);
+        }
+        count + self.rest_with(key).count() > 1
     }
 
     /// Whether any key may stand more than once; where none does, looking for each of many can be
     /// spared.
     pub fn may_repeat(&self) -> bool {
-        let (index, members) = (self.index(), self.listed());
-        let key = |order: u32| index.member(&members, order)?.plain_key(&self.source);
-        let is_twin = |order: u32| index.before(order).any(|other| key(order) == key(other));
-        index.has_rest() || (0..index.count()).any(is_twin)
+        self.index().has_rest() || self.index().has_twins(&self.source)
     }
 
     /// Gives a key a value, in its place if it has one, else at the end.
@@ -253,18 +255,7 @@ impl<'a> Object<'a> {
         self.listed.members()
     }
 
-    /// The indexed members of the source with that key which nobody has edited, the last first.
-    #[inline]
-    fn indexed(&self, key: &str) -> impl Iterator<Item = Member<'_>> {
-        let members = self.listed();
-        self.index().as_long_as(key).filter_map(move |order| {
-            let member = self.index().member(&members, order)?;
-            (self.edits.touched() >> order & 1 == 0 && member.is(&self.source, key))
-                .then_some(member)
-        })
-    }
-
-    /// Those that are not indexed, the first first.
+    /// The members of the source with that key which are not indexed, and which nobody has edited.
     fn rest_with(&self, key: &str) -> impl Iterator<Item = Member<'_>> {
         let mut rest = self.index().rest(self.listed());
         let own = std::iter::from_fn(move || rest.next_with(&self.source, key));
@@ -274,12 +265,14 @@ impl<'a> Object<'a> {
     /// The last of all of them.
     #[inline]
     fn last(&self, key: &str) -> Option<Member<'_>> {
-        if self.index().has_rest()
+        let index = self.index();
+        if index.has_rest()
             && let Some(last) = self.last_of_rest(key)
         {
             return Some(last);
         }
-        self.indexed(key).next()
+        let order = index.find(&self.source, key, self.edits.touched())?;
+        index.member(&self.listed(), order)
     }
 
     #[cold]
@@ -317,12 +310,8 @@ impl<'a> Object<'a> {
         let members = listed.members();
         let index = index.get_or_init(|| Box::new(Index::of(members.clone())));
         let mut first = None;
-        for order in index.as_long_as(key) {
-            let is_it = || index.member(&members, order).is_some_and(|own| own.is(source, key));
-            if edits.touched() >> order & 1 == 0 && is_it() {
-                let place = edits.forget_listed(order);
-                first = Some(place);
-            }
+        while let Some(order) = index.find(source, key, edits.touched()) {
+            first = Some(edits.forget_listed(order));
         }
         if !index.has_rest() {
             return set.or(first);

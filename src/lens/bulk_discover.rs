@@ -91,15 +91,14 @@ impl Lens for BulkDiscover {
     }
 
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
-        let settings = [OBJECTS, FIELDS].map(|key| resource.present(key));
-        let are_all = |value| {
-            settings.iter().all(|setting| match setting {
-                Some(setting) => setting.is_string(value),
-                None => value == "none",
-            })
+        let (objects, fields) = (resource.present(OBJECTS), resource.present(FIELDS));
+        let is = |setting: &Option<Text<'_>>, value| match setting {
+            Some(setting) => setting.is_string(value),
+            None => value == "none",
         };
-        let exact = are_all("all") || are_all("none");
-        let shown = shown(settings[0].as_ref());
+        let are_both = |value| is(&objects, value) && is(&fields, value);
+        let exact = are_both("all") || are_both("none");
+        let shown = shown(objects.as_ref());
         if exact {
             report.took("bulk_discover.down.exact");
         } else {

@@ -46,17 +46,13 @@ impl<'a> Stored<'a> {
             .present_value("default_schedule")
             .map(|text| object(text, "/default_schedule"))
             .transpose()?;
-        let additional = match resource.present_value("additional_schedules") {
-            Some(text) => text
-                .into_array()
-                .ok_or_else(|| invalid("/additional_schedules", "an array"))?
-                .into_items(),
-            None => Vec::new(),
-        };
-        let additional = additional
-            .into_iter()
-            .map(|item| object(item, "/additional_schedules/*"))
-            .collect::<Result<_, _>>()?;
+        let mut additional = Vec::new();
+        if let Some(list) = resource.present_value("additional_schedules") {
+            let list = list.into_array();
+            for item in list.ok_or_else(|| invalid("/additional_schedules", "an array"))? {
+                additional.push(object(item, "/additional_schedules/*")?);
+            }
+        }
         Ok(Self { default, additional })
     }
 
