@@ -84,41 +84,44 @@ fn walk(text: &[u8], notes: &mut impl Notes) -> Option<()> {
     let mut inside = Inside::default();
     let mut marks = Marks::of(text);
     let mut at = skip_space(text, 0);
-    loop {
+    'values: loop {
         // A value begins here; in an object, its key.
         let mut key = Key::default();
-        if inside.is_object() {
-            loop {
-                (key, at) = member(text, &mut marks, at)?;
-                // Most are strings without escapes, and another member is right behind.
-                let Some(end) = plain_string_before_another(text, &mut marks, at) else { break };
-                notes.scalar(inside.depth, key, at, end);
-                at = end + 1;
-            }
-        }
-        let mut end = match *text.get(at)? {
-            b'"' => string(text, &mut marks, at + 1)?.0,
-            open @ (b'{' | b'[') => {
-                notes.begin(inside.depth, key, at);
-                let is_object = open == b'{';
-                inside.open(is_object)?;
-                at = skip_space(text, at + 1);
-                if text.get(at) != Some(if is_object { &b'}' } else { &b']' }) {
-                    continue;
+        let mut end = 'value: {
+            if inside.is_object() {
+                loop {
+                    (key, at) = member(text, &mut marks, at)?;
+                    // Most are strings without escapes, and another member is right behind.
+                    let Some(end) = plain_string(text, &mut marks, at) else { break };
+                    notes.scalar(inside.depth, key, at, end);
+                    match text.get(end..end + 2) {
+                        Some(b",\"") => at = end + 1,
+                        _ => break 'value end,
+                    }
                 }
-                // Closed below, like one that has something in it.
-                at
             }
-            b't' => literal(text, at, b"true")?,
-            b'f' => literal(text, at, b"false")?,
-            b'n' => literal(text, at, b"null")?,
-            _ => number(text, at)?,
-        };
-        // Only of an empty array or object nothing lies between.
-        if end > at {
+            let end = match *text.get(at)? {
+                b'"' => string(text, &mut marks, at + 1)?.0,
+                open @ (b'{' | b'[') => {
+                    notes.begin(inside.depth, key, at);
+                    let is_object = open == b'{';
+                    inside.open(is_object)?;
+                    at = skip_space(text, at + 1);
+                    if text.get(at) == Some(if is_object { &b'}' } else { &b']' }) {
+                        // Closed below, like one that has something in it.
+                        break 'value at;
+                    }
+                    continue 'values;
+                }
+                b't' => literal(text, at, b"true")?,
+                b'f' => literal(text, at, b"false")?,
+                b'n' => literal(text, at, b"null")?,
+                _ => number(text, at)?,
+            };
             notes.scalar(inside.depth, key, at, end);
-            end = skip_space(text, end);
-        }
+            end
+        };
+        end = skip_space(text, end);
         // A value ended there; so may what it stands in.
         loop {
             if inside.depth == 0 {
@@ -201,14 +204,14 @@ fn unusual_member(text: &[u8], marks: &mut Marks<'_>, at: usize, end: usize) -> 
     (text.get(colon) == Some(&b':')).then(|| (key, skip_space(text, colon + 1)))
 }
 
-/// The end of a string at `at` that has no escapes and stands right before another member.
+/// The end of a string at `at` that has no escapes.
 #[inline(always)]
-fn plain_string_before_another(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<usize> {
+fn plain_string(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<usize> {
     if text.get(at) != Some(&b'"') {
         return None;
     }
     let end = marks.next(at + 1);
-    (text.get(end..)?.first_chunk() == Some(b"\",\"")).then_some(end + 1)
+    (text.get(end) == Some(&b'"')).then_some(end + 1)
 }
 
 /// The end of a string whose opening quote is before `at`, and whether it has no escapes.
