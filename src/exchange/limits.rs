@@ -18,7 +18,7 @@ pub struct Limits {
     all: Arc<Semaphore>,
     total: usize,
     each: usize,
-    callers: Mutex<HashMap<Fingerprint, Arc<CallerLimit>>>,
+    callers: Mutex<HashMap<Fingerprint, Arc<CallerLimit>, foldhash::fast::RandomState>>,
     waiting: Gate,
     ceilings: Ceilings,
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::ops::Range;
 
 use super::Text;
 use super::edits::{Edits, Place as Edited, Set};
@@ -181,6 +182,30 @@ impl<'a> Object<'a> {
             out.reserve_exact(self.source.len() + self.edits.size());
         }
         self.write_edited(out);
+    }
+
+    /// Appends the object as it was read, with what `write` appends in place of the value of `key`;
+    /// gives false, and appends nothing, where the key does not stand there once.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn write_around<E>(
+        &self,
+        key: &str,
+        out: &mut String,
+        write: impl FnOnce(&Text<'_>, &mut String) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let mut listed = self.listed();
+        let found = (listed.next_with(&self.source, key), listed.next_with(&self.source, key));
+        let (true, (Some(member), None)) = (self.edits.is_empty(), found) else {
+            return Ok(false);
+        };
+        let Range { start, end } = member.value();
+        out.reserve(self.source.len());
+        out.push_str(self.source.get(..start).unwrap_or_default());
+        write(&self.look(member), out)?;
+        out.push_str(self.source.get(end..).unwrap_or_default());
+        Ok(true)
     }
 
     /// Appends the object without the members whose key `is_it`.

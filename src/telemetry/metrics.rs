@@ -73,7 +73,7 @@ impl Limit {
 pub struct Metrics {
     registry: Registry,
     families: Families,
-    by_rule: RwLock<HashMap<String, Arc<Meters>>>,
+    by_rule: RwLock<HashMap<String, Arc<Meters>, foldhash::fast::RandomState>>,
     no_rule: Arc<Meters>,
     look_up: Arc<Meters>,
     errors: Vec<Counter>,
