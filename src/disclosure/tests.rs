@@ -36,14 +36,21 @@ proptest::proptest! {
         let mut all = BTreeSet::new();
         for (place, (index, pointer)) in items.iter().enumerate() {
             all.insert(format!("/data/{index}{pointer}"));
-            match place % 3 {
+            match place % 4 {
                 0 => report.rebase_to_item("data", *index),
                 1 => drop(report.rebase(&format!("/data/{index}"))),
-                _ => {
+                2 => {
                     report.rebase("/data");
                     part.rebase(&format!("/{index}"));
                     part.note(How::Dropped, pointer);
                     report.absorb(std::mem::take(&mut part));
+                    continue;
+                }
+                _ => {
+                    report.rebase("");
+                    part.note(How::Dropped, pointer);
+                    let pointer = format!("/data/{index}");
+                    report.absorb_at(&pointer, std::mem::take(&mut part));
                     continue;
                 }
             }

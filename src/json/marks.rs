@@ -1,6 +1,6 @@
-//! Where strings end: quotes, backslashes and control characters, looked for in blocks of 64 bytes.
+//! Where strings end: bytes that are special in them, looked for in blocks of 64.
 
-use wide::u8x16;
+use super::scan::specials;
 
 /// How many bytes a block has: a bit for each.
 const BLOCK: usize = 64;
@@ -19,7 +19,8 @@ impl<'t> Marks<'t> {
         Self { text, base: 0, block: marks(text, 0) }
     }
 
-    /// The index of the first marked byte at or after `at`, which may be none behind the end of the text.
+    /// The index of the first marked byte at or after `at`; the length of the text or more if there is
+    /// none.
     #[inline(always)]
     pub fn next(&mut self, at: usize) -> usize {
         let base = at - at % BLOCK;
@@ -59,18 +60,34 @@ fn marks_of(block: &[u8; BLOCK]) -> u64 {
     let (parts, _) = block.as_chunks::<16>();
     let mut marks = 0;
     for (place, part) in parts.iter().enumerate() {
-        marks |= u64::from(sixteen(*part)) << (16 * place);
+        marks |= u64::from(specials(*part)) << (16 * place);
     }
     marks
 }
 
-/// A bit for each marked one of sixteen bytes.
-#[inline(always)]
-fn sixteen(bytes: [u8; 16]) -> u32 {
-    let bytes = u8x16::new(bytes);
-    let is_backslash = bytes.simd_eq(u8x16::splat(b'\\'));
-    // With that bit turned over, the quote changes places with the space, and stands right behind the
-    // control characters.
-    let is_quote_or_control = (bytes ^ u8x16::splat(2)).simd_le(u8x16::splat(0x20));
-    (is_quote_or_control | is_backslash).to_bitmask()
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn marks_are_found_from_wherever_one_looks(
+            text in r#"[a-z\"\\é\n\x1f ]{0,200}"#,
+            places in prop::collection::vec(0_usize..400, 1..6),
+        ) {
+            let bytes = text.as_bytes();
+            let mut marks = Marks::of(bytes);
+            for from in places {
+                let each = bytes.iter().enumerate().skip(from);
+                let mut marked = each.filter(|(_, byte)| matches!(byte, b'"' | b'\\' | 0..0x20));
+                let found = marks.next(from);
+                match marked.next() {
+                    Some((at, _)) => prop_assert_eq!(found, at),
+                    None => prop_assert!(found >= bytes.len()),
+                }
+            }
+        }
+    }
 }

@@ -87,9 +87,9 @@ pub(super) fn specials_at(text: &[u8], at: usize) -> Option<usize> {
     Some((specials(*bytes) | 1 << 16).trailing_zeros() as usize)
 }
 
-/// A bit for each special byte.
-#[inline]
-fn specials(bytes: [u8; 16]) -> u32 {
+/// A bit for each byte that is a quote, a backslash or a control character.
+#[inline(always)]
+pub(super) fn specials(bytes: [u8; 16]) -> u32 {
     let bytes = u8x16::new(bytes);
     let is_backslash = bytes.simd_eq(u8x16::splat(b'\\'));
     // With that bit turned over, the quote changes places with the space, and stands right behind the

@@ -1,7 +1,7 @@
 //! Whether a text is JSON, in one pass without recursion (RFC 8259), as deep as [`super::MAX_DEPTH`].
 //!
 //! Every body that a rule reads goes through here, and a list of 64 KB is dear: this takes some
-//! 0.4 ns for a byte, and notes on the way where values stand. `serde_json` remains the judge of
+//! 0.3 ns for a byte, and notes on the way where values stand. `serde_json` remains the judge of
 //! what is said no to, because it can say why, and the oracle of the tests and fuzz targets, which
 //! hold both to the same verdict.
 
