@@ -41,15 +41,15 @@ impl Index {
             rest: first,
             has_rest: false,
         };
-        let mut count = 0;
-        let slots = index.before.iter_mut().zip(&mut index.keys).zip(&mut index.offsets);
-        for ((before, key), offset) in slots {
-            let place = u16::try_from(index.rest - first);
-            let (Ok(place), Some(member)) = (place, members.next()) else { break };
-            let Some((start, length)) = member.plain_key() else { break };
+        let mut count = 0_u8;
+        while usize::from(count) < INDEXED {
+            let place = usize::from(count);
+            let Ok(offset) = u16::try_from(members.position() - first) else { break };
+            let Some((start, length)) = members.next_plain_key() else { break };
             let Some(last) = index.last.get_mut(length) else { break };
+            (index.keys[place], index.offsets[place], index.before[place]) = (start, offset, *last);
             count += 1;
-            (*key, *offset, *before) = (start, place, std::mem::replace(last, count));
+            *last = count;
             index.rest = members.position();
         }
         index.count = u32::from(count);

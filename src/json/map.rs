@@ -158,6 +158,19 @@ impl<'a> Iterator for Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// Where the key of the next one begins behind the quote, and how many bytes it has; none where there
+    /// is none, or it has escapes.
+    #[inline]
+    pub fn next_plain_key(&mut self) -> Option<(u32, usize)> {
+        let node = self.nodes.get(self.next as usize).filter(|_| self.next < self.end)?;
+        if !node.is_plain {
+            return None;
+        }
+        self.next = node.next;
+        let (start, end) = node.key;
+        Some((start + 1 - self.base, (end - start).saturating_sub(2) as usize))
+    }
+
     /// The next of them that has that key, in the text of the object that holds them.
     #[inline]
     pub fn next_with(&mut self, text: &str, key: &str) -> Option<Member<'a>> {
@@ -205,16 +218,6 @@ impl Member<'_> {
         match self.node.is_plain {
             true => Cow::Borrowed(text.get(start + 1..end - 1).unwrap_or_default()),
             false => text.get(start..end).and_then(unquote).unwrap_or_default(),
-        }
-    }
-
-    /// Where its key begins behind the quote, and how many bytes it has; none where it has escapes.
-    #[inline]
-    pub const fn plain_key(&self) -> Option<(u32, usize)> {
-        let (start, end) = self.node.key;
-        match self.node.is_plain {
-            true => Some((start + 1 - self.base, (end - start).saturating_sub(2) as usize)),
-            false => None,
         }
     }
 
