@@ -1,5 +1,7 @@
 //! What a legacy client asks for in `schedule`.
 
+use std::borrow::Cow;
+
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
 use crate::json::{Object, Text};
@@ -21,7 +23,7 @@ pub(super) enum Asked<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Item<'a> {
     /// What it covers: `none`, `incrementalFields`, `nonincrementalFields`.
-    pub item: String,
+    pub item: Cow<'a, str>,
     /// When.
     pub schedule: Object<'a>,
 }
@@ -41,7 +43,7 @@ impl<'a> Asked<'a> {
             ));
         };
         unrepeated(&schedule, || "/schedule".to_owned())?;
-        if frequency(&schedule, || "/schedule".to_owned())? != "multi" {
+        if !is_multi(&schedule, || "/schedule".to_owned())? {
             if schedule.present("multi").is_some() {
                 report.took("bulk_schedule.up.multi_dropped");
                 report.note(How::Dropped, "/schedule/multi");
@@ -95,9 +97,7 @@ fn read_item(text: Text<'_>, index: usize) -> Result<Item<'_>, Failure> {
         return Err(wrong(&pointer(""), &format!("is {kind}; it must be `{{item, schedule}}`")));
     };
     unrepeated(&object, || pointer(""))?;
-    let item =
-        object.get("item").and_then(|item| item.as_string().map(std::borrow::Cow::into_owned));
-    let Some(item) = item else {
+    let Some(item) = object.value("item").and_then(Text::into_str) else {
         return Err(wrong(
             &pointer("/item"),
             "must be one of `none`, `incrementalFields`, `nonincrementalFields`",
@@ -107,7 +107,7 @@ fn read_item(text: Text<'_>, index: usize) -> Result<Item<'_>, Failure> {
         return Err(wrong(&pointer("/schedule"), "must be an object with a `frequency`"));
     };
     unrepeated(&schedule, || pointer("/schedule"))?;
-    if frequency(&schedule, || pointer("/schedule"))? == "multi" {
+    if is_multi(&schedule, || pointer("/schedule"))? {
         return Err(wrong(
             &pointer("/schedule/frequency"),
             "is `multi` inside a `multi` schedule; give each item a frequency of its own",
@@ -117,11 +117,12 @@ fn read_item(text: Text<'_>, index: usize) -> Result<Item<'_>, Failure> {
     Ok(Item { item, schedule })
 }
 
-fn frequency(schedule: &Object<'_>, pointer: impl FnOnce() -> String) -> Result<String, Failure> {
-    let frequency = schedule
+/// Whether the frequency of a schedule, which has to have one, is `multi`.
+fn is_multi(schedule: &Object<'_>, pointer: impl FnOnce() -> String) -> Result<bool, Failure> {
+    let is_multi = schedule
         .get("frequency")
-        .and_then(|value| value.as_string().map(std::borrow::Cow::into_owned));
-    frequency.ok_or_else(|| {
+        .and_then(|frequency| frequency.as_string().map(|frequency| frequency == "multi"));
+    is_multi.ok_or_else(|| {
         wrong(
             &format!("{}/frequency", pointer()),
             "must be a string such as `daily`, `hourly` or `manual`",
