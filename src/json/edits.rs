@@ -1,6 +1,7 @@
 //! What was changed of an object's members.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::Text;
 
@@ -26,14 +27,14 @@ struct Edit<'a> {
 pub(super) struct Edits<'a> {
     /// One for each member: few, so that looking through them is soon done.
     edits: Vec<Edit<'a>>,
-    /// A bit for each order that is there; those from 63 on share one.
+    /// A bit for each order below [`FAR`] that is there.
     touched: u64,
+    /// Where the others are: a body may hold as many members of one key as it has room for.
+    far: HashMap<u32, Place, foldhash::fast::RandomState>,
 }
 
-/// The bit of an order.
-const fn bit(order: u32) -> u64 {
-    1 << (if order < 63 { order } else { 63 })
-}
+/// The first order that has no bit.
+const FAR: u32 = 64;
 
 /// Where a member is, of those that were edited.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +51,7 @@ impl<'a> Edits<'a> {
         self.sets().map(|set| set.key.len() + set.value.as_text().len() + 4).sum()
     }
 
-    /// Those of the first 63 members of the text that were edited: a bit for each.
+    /// Those of the first 64 members of the text that were edited: a bit for each.
     pub const fn touched(&self) -> u64 {
         self.touched
     }
@@ -58,10 +59,11 @@ impl<'a> Edits<'a> {
     /// What became of a member of the text; none where nobody has edited it.
     #[inline]
     pub fn of(&self, order: u32) -> Option<Option<&Set<'a>>> {
-        if self.touched & bit(order) == 0 {
-            return None;
-        }
-        let edit = self.edits.iter().find(|edit| edit.order == Some(order));
+        let edit = match order < FAR {
+            true if self.touched >> order & 1 == 0 => return None,
+            true => self.edits.iter().find(|edit| edit.order == Some(order)),
+            false => self.edits.get(self.far.get(&order)?.0),
+        };
         edit.map(|edit| edit.set.as_ref())
     }
 
@@ -73,6 +75,21 @@ impl<'a> Edits<'a> {
 
     fn sets(&self) -> impl Iterator<Item = &Set<'a>> {
         self.edits.iter().filter_map(|edit| edit.set.as_ref())
+    }
+
+    /// What `change` makes of the members that were set, and where they are; none of one that stays.
+    pub fn changed<E>(
+        &self,
+        mut change: impl FnMut(&str, Text<'a>) -> Result<Option<Text<'a>>, E>,
+    ) -> Result<Vec<(Place, Set<'a>)>, E> {
+        let mut changed = Vec::new();
+        for (at, edit) in self.edits.iter().enumerate() {
+            let Some(Set { key, value }) = &edit.set else { continue };
+            if let Some(value) = change(key, value.clone())? {
+                changed.push((Place(at), Set { key: key.clone(), value }));
+            }
+        }
+        Ok(changed)
     }
 
     /// What was set behind the members of the text.
@@ -92,8 +109,13 @@ impl<'a> Edits<'a> {
 
     /// Takes out a member of the text that nobody has edited yet.
     pub fn forget_listed(&mut self, order: u32) -> Place {
-        self.touched |= bit(order);
-        self.push(Edit { order: Some(order), set: None })
+        let place = self.push(Edit { order: Some(order), set: None });
+        if order < FAR {
+            self.touched |= 1 << order;
+        } else {
+            self.far.insert(order, place);
+        }
+        place
     }
 
     /// Takes out what was set with that key; gives its place.
@@ -120,6 +142,7 @@ impl<'a> Edits<'a> {
         Edits {
             edits: edits.map(|Edit { order, set }| Edit { order, set: set.map(owned) }).collect(),
             touched: self.touched,
+            far: self.far,
         }
     }
 

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::ops::Range;
 
 use super::Text;
 use super::edits::{Edits, Place as Edited, Set};
 use super::index::Index;
 use super::listed::Listed;
 use super::map::{Member, Members, Place};
-use super::writer::Writer;
 
 /// An ordered list of members; keys keep their spelling, values are text.
 ///
@@ -171,79 +169,28 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Appends the JSON text to `out`.
-    pub fn write(&self, out: &mut String) {
-        if self.edits.is_empty() {
-            out.push_str(&self.source);
-            return;
-        }
-        if out.is_empty() {
-            // Once, for what is there and what was set, and no more than that: what is written is often kept.
-            out.reserve_exact(self.source.len() + self.edits.size());
-        }
-        self.write_edited(out);
-    }
-
-    /// Appends the object as it was read, with what `write` appends in place of the value of `key`;
-    /// gives false, and appends nothing, where the key does not stand there once.
+    /// Changes values where they stand; `change` gives none for one that stays.
     ///
     /// # Errors
-    /// Those of `write`.
-    pub fn write_around<E>(
-        &self,
-        key: &str,
-        out: &mut String,
-        write: impl FnOnce(&Text<'_>, &mut String) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        let mut listed = self.listed();
-        let found = (listed.next_with(&self.source, key), listed.next_with(&self.source, key));
-        let (true, (Some(member), None)) = (self.edits.is_empty(), found) else {
-            return Ok(false);
-        };
-        let Range { start, end } = member.value();
-        out.reserve(self.source.len());
-        out.push_str(self.source.get(..start).unwrap_or_default());
-        write(&self.look(member), out)?;
-        out.push_str(self.source.get(end..).unwrap_or_default());
-        Ok(true)
-    }
-
-    /// Appends the object without the members whose key `is_it`.
-    pub fn write_without(&self, is_it: impl Fn(&str) -> bool, out: &mut String) {
-        let mut writer = Writer::new(&self.source, out);
-        let set = |set: &Set<'_>, writer: &mut Writer<'_>| {
-            if !is_it(&set.key) {
-                writer.member(set);
-            }
-        };
-        for member in self.listed() {
-            match self.edits.of(member.order) {
-                None if !is_it(&member.name(&self.source)) => writer.extend(member.whole()),
-                None => writer.end_run(),
-                Some(edit) => {
-                    writer.end_run();
-                    edit.into_iter().for_each(|edit| set(edit, &mut writer));
-                }
+    /// Those of `change`; nothing is changed then.
+    pub fn change_values<E>(
+        &mut self,
+        mut change: impl FnMut(&str, Text<'a>) -> Result<Option<Text<'a>>, E>,
+    ) -> Result<(), E> {
+        let set = self.edits.changed(&mut change)?;
+        let mut changed = Vec::new();
+        for member in self.listed().filter(|member| self.edits.of(member.order).is_none()) {
+            let key = member.name(&self.source);
+            if let Some(value) = change(&key, self.give(member))? {
+                changed.push((member.order, key.into_owned(), value));
             }
         }
-        writer.end_run();
-        self.edits.added().for_each(|added| set(added, &mut writer));
-        writer.end();
-    }
-
-    /// Appends the object with `text` as the value of `key`, which need not be JSON: a place to
-    /// fill in later.
-    pub fn write_with(&self, key: &str, text: &str, out: &mut String) {
-        let mut marked = self.clone();
-        marked.set(key.to_owned(), Text::owned(text.to_owned()));
-        marked.write(out);
-    }
-
-    /// The JSON text.
-    pub fn to_text(&self) -> Text<'static> {
-        let mut out = String::new();
-        self.write(&mut out);
-        Text::owned(out)
+        set.into_iter().for_each(|(place, set)| self.edits.put(Some(place), set));
+        for (order, key, value) in changed {
+            let place = self.edits.forget_listed(order);
+            self.edits.put(Some(place), Set { key: key.into(), value });
+        }
+        Ok(())
     }
 
     /// The JSON text, without a copy where nothing was changed.
@@ -350,41 +297,8 @@ impl<'a> Object<'a> {
         }
         set.or(first)
     }
-
-    fn write_edited(&self, out: &mut String) {
-        let mut writer = Writer::new(&self.source, out);
-        let members = self.listed();
-        let touched = self.edits.touched();
-        let mut order = 0;
-        while order < self.index().count() {
-            let untouched = (touched >> order).trailing_zeros().min(self.index().count() - order);
-            if untouched > 0 {
-                let last = self.index().member(&members, order + untouched - 1);
-                if let (Some(first), Some(last)) = (self.index().member(&members, order), last) {
-                    writer.extend(first.whole().start..last.whole().end);
-                }
-                order += untouched;
-                continue;
-            }
-            writer.end_run();
-            if let Some(Some(edit)) = self.edits.of(order) {
-                writer.member(edit);
-            }
-            order += 1;
-        }
-        for member in self.index().rest(members) {
-            let Some(edit) = self.edits.of(member.order) else {
-                writer.extend(member.whole());
-                continue;
-            };
-            writer.end_run();
-            edit.into_iter().for_each(|edit| writer.member(edit));
-        }
-        writer.end_run();
-        self.edits.added().for_each(|added| writer.member(added));
-        writer.end();
-    }
 }
 
 #[cfg(test)]
 mod tests;
+mod write;

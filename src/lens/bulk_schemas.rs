@@ -1,6 +1,8 @@
 //! The selection of schemas in a bulk sync's PUT: a legacy entry cannot say everything that is
 //! stored, and an entry replaces what is stored.
 
+use std::collections::HashMap;
+
 use super::Lens;
 use crate::disclosure::Report;
 use crate::failure::Failure;
@@ -42,7 +44,12 @@ impl Lens for BulkSchemas {
         let Some(current) = current.filter(|current| current.has("schemas")) else {
             return Ok(());
         };
-        let (stored, whole) = (objects(current, "schemas"), objects(current, "schemas_in_full"));
+        let mut stored = objects(current, "schemas");
+        stored.retain(|schema| {
+            schema.get("enabled").and_then(|value| value.as_boolean()) == Some(true)
+        });
+        let whole = objects(current, "schemas_in_full");
+        let (stored, whole) = (by_id(&stored), by_id(&whole));
         let Some(entries) = body.value("schemas").and_then(Text::into_array) else {
             return Ok(());
         };
@@ -58,23 +65,20 @@ impl Lens for BulkSchemas {
 /// schema as it is, and needs nothing.
 fn keep<'a>(
     entry: Text<'a>,
-    stored: &[Object<'a>],
-    whole: &[Object<'a>],
+    stored: &ById<'_, 'a>,
+    whole: &ById<'_, 'a>,
     report: &mut Report,
 ) -> Text<'a> {
     let Some(mut object) = entry.clone().into_object() else { return entry };
-    let selected = |schema: &&Object<'a>| {
-        schema.get("enabled").and_then(|value| value.as_boolean()) == Some(true)
-    };
-    let schema = stored.iter().filter(selected).find(|schema| same_id(schema, &object));
-    let Some(schema) = schema else {
+    let id = id(&object);
+    let Some(schema) = id.as_ref().and_then(|id| stored.get(id)) else {
         report.took("bulk_schemas.up.newly_selected");
         return entry;
     };
     if take_over(&mut object, schema, &HIDDEN) {
         report.took("bulk_schemas.up.kept");
     }
-    if let Some(schema) = whole.iter().find(|schema| same_id(schema, &object)) {
+    if let Some(schema) = id.as_ref().and_then(|id| whole.get(id)) {
         keep_fields(&mut object, schema, report);
     }
     object.to_text()
@@ -83,11 +87,12 @@ fn keep<'a>(
 /// The fields of an entry with the names that legacy cannot say.
 fn keep_fields<'a>(entry: &mut Object<'a>, schema: &Object<'a>, report: &mut Report) {
     let stored = objects(schema, "fields");
+    let stored = by_id(&stored);
     let Some(fields) = entry.value("fields").and_then(Text::into_array) else { return };
     let mut kept = false;
     let with_names = fields.into_items().into_iter().map(|field| {
         let Some(mut object) = field.clone().into_object() else { return field };
-        let origin = stored.iter().find(|own| same_id(own, &object));
+        let origin = id(&object).and_then(|id| stored.get(&id));
         kept |= origin.is_some_and(|origin| take_over(&mut object, origin, &HIDDEN_OF_FIELDS));
         object.to_text()
     });
@@ -110,9 +115,23 @@ fn take_over<'a>(object: &mut Object<'a>, origin: &Object<'a>, keys: &[&'static 
     any
 }
 
-fn same_id(one: &Object<'_>, other: &Object<'_>) -> bool {
-    let id = |object: &Object<'_>| object.get("id").map(|id| id.to_tree());
-    id(one).is_some() && id(one) == id(other)
+/// Objects by their ids: there may be thousands on either side.
+type ById<'o, 'a> = HashMap<String, &'o Object<'a>>;
+
+/// The first object of each id.
+fn by_id<'o, 'a>(objects: &'o [Object<'a>]) -> ById<'o, 'a> {
+    let mut found = HashMap::with_capacity(objects.len());
+    for object in objects {
+        if let Some(id) = id(object) {
+            found.entry(id).or_insert(object);
+        }
+    }
+    found
+}
+
+/// The id of an object, however it is written.
+fn id(object: &Object<'_>) -> Option<String> {
+    object.get("id").map(|id| id.to_tree().to_string())
 }
 
 fn objects<'a>(resource: &Object<'a>, key: &str) -> Vec<Object<'a>> {

@@ -210,17 +210,15 @@ fn walk_items<'a>(
     if matches!(step, Step::Every)
         && let Some(mut object) = text.clone().into_object()
     {
-        let keys: Vec<String> = object.members().map(|(key, _)| key.into_owned()).collect();
-        for key in keys {
-            let Some(value) = object.value(&key) else { continue };
+        object.change_values(|key, before| {
             let length = pointer.len();
             pointer.push('/');
-            pointer.push_str(&disclosure::segment(&key));
-            let value = walk(value, rest, pointer, edit)?;
-            object.set(key, value);
+            pointer.push_str(&disclosure::segment(key));
+            let after = walk(before.clone(), rest, pointer, edit)?;
             pointer.truncate(length);
-        }
-        return Ok(object.to_text());
+            Ok((after != before).then_some(after))
+        })?;
+        return Ok(object.into_text());
     }
     let Some(array) = text.clone().into_array() else { return Ok(text) };
     let mut changed = false;
@@ -285,6 +283,9 @@ mod tests {
         let (text, pointers) = edited("$.data[*]", r#"{"data":{"a/b":1}}"#);
         assert_eq!(text, r#"{"data":{"a/b":true}}"#);
         assert_eq!(pointers, ["/data/a~1b"]);
+        let members: Vec<String> = (0..100_000).map(|n| format!("\"{n}\":0")).collect();
+        let (_, pointers) = edited("$.data[*]", &format!("{{\"data\":{{{}}}}}", members.join(",")));
+        assert_eq!(pointers.len(), 100_000);
     }
 
     #[test]

@@ -48,6 +48,33 @@ fn members_far_behind_the_first_are_found() {
 }
 
 #[test]
+fn a_body_full_of_one_key_takes_no_longer_than_another() {
+    // Ten thousand times as long, were each looked for among the others.
+    let text = format!("{{{}}}", vec![r#""a":1"#; 300_000].join(","));
+    let document = crate::json::Document::read(text.as_bytes()).unwrap();
+    let mut value = document.text().into_object().unwrap();
+    assert!(value.repeats("a"));
+    value.rename("a", "b");
+    assert_eq!(value.to_text().as_text(), r#"{"b":1}"#);
+    assert_eq!((value.len(), value.has("a")), (1, false));
+    value.change_values(|_, _| Ok::<_, ()>(Some(Text::boolean(true)))).unwrap();
+    assert_eq!(value.to_text().as_text(), r#"{"b":true}"#);
+}
+
+#[test]
+fn values_change_where_they_stand() {
+    let mut value = object(r#"{ "a":1, "\u0062": 2 ,"a":3}"#);
+    let change = |key: &str, value: Text<'_>| match (key, value.as_text()) {
+        ("b", "2") => Ok(Some(Text::boolean(true))),
+        (_, "3") => Ok(Some(Text::boolean(false))),
+        _ => Ok::<_, ()>(None),
+    };
+    value.change_values(change).unwrap();
+    assert_eq!(value.to_text().as_text(), r#"{"a":1,"b":true,"a":false}"#);
+    assert_eq!(value.change_values(|_, _| Err("no")), Err("no"));
+}
+
+#[test]
 fn replacing_keeps_the_place() {
     let mut value = object(r#"{"a":1,"b":2,"c":3}"#);
     value.replace("b", "z", Text::boolean(false));

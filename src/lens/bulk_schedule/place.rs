@@ -52,18 +52,19 @@ struct Claim {
 /// may differ in what legacy cannot say, so the place decides which of them was changed.
 fn claim(items: &[Item<'_>], shown: &[Shown<'_>]) -> Vec<Option<Claim>> {
     let mut claims: Vec<Option<Claim>> = vec![None; items.len()];
+    let mut taken = vec![false; shown.len()];
     for (exact, in_place) in [(true, true), (true, false), (false, true), (false, false)] {
         for (place, item) in items.iter().enumerate() {
-            let taken = |entry: Entry| claims.iter().flatten().any(|claim| claim.entry == entry);
+            let Some(slot @ None) = claims.get_mut(place) else { continue };
             let fits = |(at, shown): &(usize, &Shown<'_>)| {
                 (!in_place || *at == place)
                     && shown.item == item.item
-                    && !taken(shown.entry)
+                    && !taken[*at]
                     && (!exact || shown.schedule.says_the_same_as(&item.schedule))
             };
-            let found = shown.iter().enumerate().find(fits).map(|(_, shown)| shown.entry);
-            if let (Some(entry), Some(slot @ None)) = (found, claims.get_mut(place)) {
-                *slot = Some(Claim { entry, exact });
+            if let Some((at, shown)) = shown.iter().enumerate().find(fits) {
+                taken[at] = true;
+                *slot = Some(Claim { entry: shown.entry, exact });
             }
         }
     }

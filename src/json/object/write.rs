@@ -1,0 +1,117 @@
+//! Writing an object again.
+
+use std::ops::Range;
+
+use super::{Object, Set, Text};
+use crate::json::writer::Writer;
+
+impl Object<'_> {
+    /// Appends the JSON text to `out`.
+    pub fn write(&self, out: &mut String) {
+        if self.edits.is_empty() {
+            out.push_str(&self.source);
+            return;
+        }
+        if out.is_empty() {
+            // Once, for what is there and what was set, and no more than that: what is written is often kept.
+            out.reserve_exact(self.source.len() + self.edits.size());
+        }
+        self.write_edited(out);
+    }
+
+    /// Appends the object as it was read, with what `write` appends in place of the value of `key`;
+    /// gives false, and appends nothing, where the key does not stand there once.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn write_around<E>(
+        &self,
+        key: &str,
+        out: &mut String,
+        write: impl FnOnce(&Text<'_>, &mut String) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let mut listed = self.listed();
+        let found = (listed.next_with(&self.source, key), listed.next_with(&self.source, key));
+        let (true, (Some(member), None)) = (self.edits.is_empty(), found) else {
+            return Ok(false);
+        };
+        let Range { start, end } = member.value();
+        out.reserve(self.source.len());
+        out.push_str(self.source.get(..start).unwrap_or_default());
+        write(&self.look(member), out)?;
+        out.push_str(self.source.get(end..).unwrap_or_default());
+        Ok(true)
+    }
+
+    /// Appends the object without the members whose key `is_it`.
+    pub fn write_without(&self, is_it: impl Fn(&str) -> bool, out: &mut String) {
+        let mut writer = Writer::new(&self.source, out);
+        let set = |set: &Set<'_>, writer: &mut Writer<'_>| {
+            if !is_it(&set.key) {
+                writer.member(set);
+            }
+        };
+        for member in self.listed() {
+            match self.edits.of(member.order) {
+                None if !is_it(&member.name(&self.source)) => writer.extend(member.whole()),
+                None => writer.end_run(),
+                Some(edit) => {
+                    writer.end_run();
+                    edit.into_iter().for_each(|edit| set(edit, &mut writer));
+                }
+            }
+        }
+        writer.end_run();
+        self.edits.added().for_each(|added| set(added, &mut writer));
+        writer.end();
+    }
+
+    /// Appends the object with `text` as the value of `key`, which need not be JSON: a place to
+    /// fill in later.
+    pub fn write_with(&self, key: &str, text: &str, out: &mut String) {
+        let mut marked = self.clone();
+        marked.set(key.to_owned(), Text::owned(text.to_owned()));
+        marked.write(out);
+    }
+
+    /// The JSON text.
+    pub fn to_text(&self) -> Text<'static> {
+        let mut out = String::new();
+        self.write(&mut out);
+        Text::owned(out)
+    }
+
+    fn write_edited(&self, out: &mut String) {
+        let mut writer = Writer::new(&self.source, out);
+        let members = self.listed();
+        let touched = self.edits.touched();
+        let mut order = 0;
+        while order < self.index().count() {
+            let untouched = (touched >> order).trailing_zeros().min(self.index().count() - order);
+            if untouched > 0 {
+                let last = self.index().member(&members, order + untouched - 1);
+                if let (Some(first), Some(last)) = (self.index().member(&members, order), last) {
+                    writer.extend(first.whole().start..last.whole().end);
+                }
+                order += untouched;
+                continue;
+            }
+            writer.end_run();
+            if let Some(Some(edit)) = self.edits.of(order) {
+                writer.member(edit);
+            }
+            order += 1;
+        }
+        for member in self.index().rest(members) {
+            let Some(edit) = self.edits.of(member.order) else {
+                writer.extend(member.whole());
+                continue;
+            };
+            writer.end_run();
+            edit.into_iter().for_each(|edit| writer.member(edit));
+        }
+        writer.end_run();
+        self.edits.added().for_each(|added| writer.member(added));
+        writer.end();
+    }
+}
