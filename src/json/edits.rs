@@ -29,9 +29,12 @@ pub(super) struct Edits<'a> {
     edits: Vec<Edit<'a>>,
     /// A bit for each order below [`FAR`] that is there.
     touched: u64,
-    /// Where the others are: a body may hold as many members of one key as it has room for.
-    far: HashMap<u32, Place, foldhash::fast::RandomState>,
+    /// Where the others are, if there are any: a body may hold as many members of one key as it has
+    /// room for.
+    far: Option<Box<Far>>,
 }
+
+type Far = HashMap<u32, Place, foldhash::fast::RandomState>;
 
 /// The first order that has no bit.
 const FAR: u32 = 64;
@@ -62,7 +65,7 @@ impl<'a> Edits<'a> {
         let edit = match order < FAR {
             true if self.touched >> order & 1 == 0 => return None,
             true => self.edits.iter().find(|edit| edit.order == Some(order)),
-            false => self.edits.get(self.far.get(&order)?.0),
+            false => self.edits.get(self.far.as_ref()?.get(&order)?.0),
         };
         edit.map(|edit| edit.set.as_ref())
     }
@@ -113,7 +116,7 @@ impl<'a> Edits<'a> {
         if order < FAR {
             self.touched |= 1 << order;
         } else {
-            self.far.insert(order, place);
+            self.far.get_or_insert_default().insert(order, place);
         }
         place
     }
