@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
 use super::Job;
-use crate::disclosure::{Report, segment};
+use crate::disclosure::Report;
 use crate::failure::Failure;
 use crate::json::{self, Document, Object, Text};
 use crate::lens::invalid;
@@ -36,9 +36,6 @@ pub(super) fn success_body(
         return Ok(answer.body.clone());
     }
     let document = document(&answer.body)?;
-    if let Some(body) = with_one_resource(rule, &document, report)? {
-        return Ok(body.into());
-    }
     let text = rule.resource.edit(document.text(), &mut |resource, pointer| {
         let former = report.rebase(pointer);
         let result = down(rule, &resource, report);
@@ -60,27 +57,6 @@ pub(super) fn success_body(
         }
     };
     Ok(Bytes::from(text.into_string()))
-}
-
-/// The same where all that changes is the one resource that stands under a key, once: most answers
-/// are like that, and take one copy. None where this one is not.
-fn with_one_resource(
-    rule: &Rule,
-    document: &Document<'_>,
-    report: &mut Report,
-) -> Result<Option<String>, Failure> {
-    let Some(key) = rule.resource.as_key() else { return Ok(None) };
-    if !rule.addresses.is_empty() || !rule.envelope_lenses.is_empty() {
-        return Ok(None);
-    }
-    let text = document.text();
-    let Some(envelope) = text.object() else { return Ok(None) };
-    let former = report.rebase(&["/", &segment(key)].concat());
-    let mut body = String::new();
-    let is_written = envelope
-        .write_around(key, &mut body, |resource, out| down_into(rule, resource, report, out))?;
-    report.restore(former);
-    Ok(is_written.then_some(body))
 }
 
 /// Addresses of upstream become the client's: it must not be led around the shim.

@@ -53,15 +53,6 @@ impl<'a> Array<'a> {
     }
 }
 
-impl<'a> IntoIterator for Array<'a> {
-    type Item = Text<'a>;
-    type IntoIter = std::vec::IntoIter<Text<'a>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter()
-    }
-}
-
 impl<'a> FromIterator<Text<'a>> for Array<'a> {
     fn from_iter<I: IntoIterator<Item = Text<'a>>>(items: I) -> Self {
         Self { items: items.into_iter().collect() }

@@ -80,21 +80,6 @@ impl<'a> Edits<'a> {
         self.edits.iter().filter_map(|edit| edit.set.as_ref())
     }
 
-    /// What `change` makes of the members that were set, and where they are; none of one that stays.
-    pub fn changed<E>(
-        &self,
-        mut change: impl FnMut(&str, Text<'a>) -> Result<Option<Text<'a>>, E>,
-    ) -> Result<Vec<(Place, Set<'a>)>, E> {
-        let mut changed = Vec::new();
-        for (at, edit) in self.edits.iter().enumerate() {
-            let Some(Set { key, value }) = &edit.set else { continue };
-            if let Some(value) = change(key, value.clone())? {
-                changed.push((Place(at), Set { key: key.clone(), value }));
-            }
-        }
-        Ok(changed)
-    }
-
     /// What was set behind the members of the text.
     pub fn added(&self) -> impl Iterator<Item = &Set<'a>> {
         self.edits.iter().filter(|edit| edit.order.is_none()).filter_map(|edit| edit.set.as_ref())

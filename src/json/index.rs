@@ -79,24 +79,6 @@ impl Index {
         }
     }
 
-    /// Whether two members have one key, in the text of the object.
-    pub fn has_twins(&self, text: &str) -> bool {
-        let lengths = self.last.iter().enumerate().filter(|(_, last)| **last > 0);
-        lengths.into_iter().any(|(length, last)| {
-            let key = |order: u8| {
-                let start = *self.keys.get(usize::from(order - 1))? as usize;
-                text.as_bytes().get(start..start + length)
-            };
-            let before = |order: &u8| {
-                self.before.get(usize::from(order - 1)).copied().filter(|order| *order > 0)
-            };
-            let mut each = std::iter::successors(Some(*last), before);
-            each.any(|one| {
-                std::iter::successors(before(&one), before).any(|other| key(one) == key(other))
-            })
-        })
-    }
-
     /// One of them, of the members that were indexed.
     #[inline]
     pub fn member<'a>(&self, members: &Members<'a>, order: u32) -> Option<Member<'a>> {

@@ -25,11 +25,6 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// An object without members.
-    pub fn empty() -> Self {
-        Self::of("{}", Listed::Found(Vec::new()))
-    }
-
     /// Reads the text of an object; none if it is the text of something else, or longer than 4 GiB.
     pub(super) fn split(text: &'a str, place: Option<Place<'a>>) -> Option<Self> {
         Some(Self::of(text, Listed::of(text, place)?))
@@ -107,7 +102,12 @@ impl<'a> Object<'a> {
     /// Whether any key may stand more than once; where none does, looking for each of many can be
     /// spared.
     pub fn may_repeat(&self) -> bool {
-        self.index().has_rest() || self.index().has_twins(&self.source)
+        let (index, members) = (self.index(), self.listed());
+        let twin = |order: u32| {
+            let key = index.member(&members, order)?.name(&self.source);
+            index.find(&self.source, &key, 1 << order)
+        };
+        index.has_rest() || (0..index.count()).any(|order| twin(order).is_some())
     }
 
     /// Gives a key a value, in its place if it has one, else at the end.
@@ -169,7 +169,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Changes values where they stand; `change` gives none for one that stays.
+    /// Changes the values that nobody has edited, where they stand and as often as a key does; `change`
+    /// gives none for one that stays.
     ///
     /// # Errors
     /// Those of `change`; nothing is changed then.
@@ -177,7 +178,6 @@ impl<'a> Object<'a> {
         &mut self,
         mut change: impl FnMut(&str, Text<'a>) -> Result<Option<Text<'a>>, E>,
     ) -> Result<(), E> {
-        let set = self.edits.changed(&mut change)?;
         let mut changed = Vec::new();
         for member in self.listed().filter(|member| self.edits.of(member.order).is_none()) {
             let key = member.name(&self.source);
@@ -185,7 +185,6 @@ impl<'a> Object<'a> {
                 changed.push((member.order, key.into_owned(), value));
             }
         }
-        set.into_iter().for_each(|(place, set)| self.edits.put(Some(place), set));
         for (order, key, value) in changed {
             let place = self.edits.forget_listed(order);
             self.edits.put(Some(place), Set { key: key.into(), value });

@@ -81,7 +81,7 @@ const fn is_special(byte: u8) -> bool {
 /// Which of the sixteen bytes from `at` on is the first special one, 16 if none is; none
 /// where fewer than sixteen are left.
 #[inline]
-pub(super) fn specials_at(text: &[u8], at: usize) -> Option<usize> {
+fn specials_at(text: &[u8], at: usize) -> Option<usize> {
     let bytes = text.get(at..)?.first_chunk::<16>()?;
     // The bit behind the last saves a branch for none at all.
     Some((specials(*bytes) | 1 << 16).trailing_zeros() as usize)
@@ -199,7 +199,7 @@ pub(super) fn is_string(text: &str, value: &str) -> bool {
 
 /// Whether a text is the JSON string `value` where neither has anything to escape.
 #[inline]
-pub(super) fn is_plain_string(text: &str, value: &str) -> bool {
+fn is_plain_string(text: &str, value: &str) -> bool {
     // Most keys are told apart by their length.
     text.len() == value.len() + 2
         && text.as_bytes().first() == Some(&b'"')

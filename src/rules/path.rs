@@ -196,8 +196,11 @@ fn walk_member<'a>(
     if value == before {
         return Ok(text);
     }
-    object.set(name.to_owned(), value);
-    Ok(object.to_text())
+    // What stands around it stays as it is, white space and all; unless it stands there twice.
+    Ok(object.text_around(name, &value).unwrap_or_else(|| {
+        object.set(name.to_owned(), value);
+        object.to_text()
+    }))
 }
 
 fn walk_items<'a>(

@@ -1,7 +1,5 @@
 //! Writing an object again.
 
-use std::ops::Range;
-
 use super::{Object, Set, Text};
 use crate::json::writer::Writer;
 
@@ -19,28 +17,16 @@ impl Object<'_> {
         self.write_edited(out);
     }
 
-    /// Appends the object as it was read, with what `write` appends in place of the value of `key`;
-    /// gives false, and appends nothing, where the key does not stand there once.
-    ///
-    /// # Errors
-    /// Those of `write`.
-    pub fn write_around<E>(
-        &self,
-        key: &str,
-        out: &mut String,
-        write: impl FnOnce(&Text<'_>, &mut String) -> Result<(), E>,
-    ) -> Result<bool, E> {
+    /// The text that the object was read from with `value` as the value of `key`; none where the key does
+    /// not stand there once, or something was changed.
+    pub fn text_around(&self, key: &str, value: &Text<'_>) -> Option<Text<'static>> {
         let mut listed = self.listed();
-        let found = (listed.next_with(&self.source, key), listed.next_with(&self.source, key));
-        let (true, (Some(member), None)) = (self.edits.is_empty(), found) else {
-            return Ok(false);
-        };
-        let Range { start, end } = member.value();
-        out.reserve(self.source.len());
-        out.push_str(self.source.get(..start).unwrap_or_default());
-        write(&self.look(member), out)?;
-        out.push_str(self.source.get(end..).unwrap_or_default());
-        Ok(true)
+        let own = listed.next_with(&self.source, key)?.value();
+        if !self.edits.is_empty() || listed.next_with(&self.source, key).is_some() {
+            return None;
+        }
+        let (before, after) = (self.source.get(..own.start)?, self.source.get(own.end..)?);
+        Some(Text::owned([before, value.as_text(), after].concat()))
     }
 
     /// Appends the object without the members whose key `is_it`.

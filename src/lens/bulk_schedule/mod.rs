@@ -15,7 +15,7 @@ mod stored;
 use super::{Disclosable, Lens};
 use crate::disclosure::{How, Report};
 use crate::failure::{Failure, Key};
-use crate::json::{Object, Text};
+use crate::json::{Array, Object, Text};
 
 use legacy::Asked;
 use stored::Stored;
@@ -158,13 +158,5 @@ fn manual(id: Option<Text<'_>>) -> Text<'static> {
 
 /// The text of an array of objects.
 fn list<'o>(objects: impl IntoIterator<Item = &'o Object<'o>>) -> Text<'static> {
-    let mut out = String::from("[");
-    for object in objects {
-        if out.len() > 1 {
-            out.push(',');
-        }
-        object.write(&mut out);
-    }
-    out.push(']');
-    Text::written(out)
+    objects.into_iter().map(Object::to_text).collect::<Array<'_>>().to_text()
 }

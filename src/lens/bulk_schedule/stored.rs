@@ -49,7 +49,8 @@ impl<'a> Stored<'a> {
         let mut additional = Vec::new();
         if let Some(list) = resource.present_value("additional_schedules") {
             let list = list.into_array();
-            for item in list.ok_or_else(|| invalid("/additional_schedules", "an array"))? {
+            let list = list.ok_or_else(|| invalid("/additional_schedules", "an array"))?;
+            for item in list.into_items() {
                 additional.push(object(item, "/additional_schedules/*")?);
             }
         }
