@@ -61,6 +61,7 @@ pub mod exchange;
 pub mod explain;
 pub mod failure;
 pub mod flow;
+mod gather;
 pub mod json;
 pub mod lens;
 pub mod message;

@@ -74,6 +74,25 @@ pub(super) fn special_in_string(text: &[u8], mut at: usize) -> usize {
     rest.iter().position(|byte| is_special(*byte)).map_or(text.len(), |place| at + place)
 }
 
+/// Whether nothing in a text has to be escaped.
+fn is_plain(text: &[u8]) -> bool {
+    let (chunks, rest) = text.as_chunks::<16>();
+    if !chunks.iter().all(|chunk| specials(*chunk) == 0) {
+        return false;
+    }
+    // Keys are shorter than sixteen bytes: two halves of them that may overlap are one look, not
+    // one for each byte.
+    match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            let mut both = [b' '; 16];
+            both[..8].copy_from_slice(first);
+            both[8..].copy_from_slice(last);
+            specials(both) == 0
+        }
+        _ => !rest.iter().any(|byte| is_special(*byte)),
+    }
+}
+
 const fn is_special(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
@@ -172,7 +191,7 @@ pub(super) fn quote(text: &str) -> String {
 
 /// Appends a text as a JSON string.
 pub(super) fn push_quoted(text: &str, out: &mut String) {
-    if special_in_string(text.as_bytes(), 0) < text.len() {
+    if !is_plain(text.as_bytes()) {
         out.push_str(&serde_json::Value::from(text).to_string());
         return;
     }

@@ -30,11 +30,16 @@ impl<'w> Writer<'w> {
     }
 
     /// Writes the run: what comes next stood elsewhere, or is new.
+    #[inline]
     pub fn end_run(&mut self) {
         if let Some(run) = self.run.take() {
-            self.separate();
-            self.out.push_str(self.source.get(run).unwrap_or_default());
+            self.write(run);
         }
+    }
+
+    fn write(&mut self, part: Range<usize>) {
+        self.separate();
+        self.out.push_str(self.source.get(part).unwrap_or_default());
     }
 
     /// Writes a member that was set.

@@ -62,6 +62,11 @@ impl Lens for Alias {
         vec![&self.field, &self.also]
     }
 
+    fn concerns(&self, text: &str) -> bool {
+        // A key may be escaped.
+        text.contains(&self.also) || text.contains('\\')
+    }
+
     fn up<'a>(
         &self,
         body: &mut Object<'a>,
@@ -136,7 +141,7 @@ impl Lens for HiddenValue {
     fn down(&self, resource: &mut Object<'_>, report: &mut Report) -> Result<(), Failure> {
         if resource.get(&self.field).is_some_and(|value| value.is_string(&self.upstream)) {
             report.took("hidden_value.down.shown");
-            report.note(How::Synthesized, &format!("/{}", self.field));
+            report.note(How::Synthesized, &["/", &self.field].concat());
             resource.set(self.field.clone(), Text::string(&self.legacy));
         }
         Ok(())
@@ -298,6 +303,10 @@ impl Lens for At {
         _: Option<&Object<'a>>,
         report: &mut Report,
     ) -> Result<(), Failure> {
+        let part = self.path.first_key().and_then(|key| body.get(key));
+        if part.is_some_and(|part| !self.lens.concerns(part.as_text())) {
+            return Ok(());
+        }
         self.edit(body, report, |object, report| self.lens.up(object, None, report))
     }
 

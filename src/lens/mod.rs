@@ -74,6 +74,12 @@ pub trait Lens: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether `up` has anything to do in objects of a part of the body with that text. Most bodies
+    /// leave out most of what they may have, and seeing that is less than taking them apart.
+    fn concerns(&self, _text: &str) -> bool {
+        true
+    }
+
     /// Makes the body of an upstream request out of a legacy one.
     ///
     /// # Errors

@@ -61,6 +61,14 @@ impl Path {
         }
     }
 
+    /// The member of the root that all it selects stands in.
+    pub fn first_key(&self) -> Option<&str> {
+        match self.plain.first()? {
+            Step::Name(name) => Some(name),
+            Step::Index(_) | Step::Every => None,
+        }
+    }
+
     /// The first value that the path selects.
     pub fn first<'t>(&self, text: &'t Text<'_>) -> Option<Text<'t>> {
         let mut found: Option<Text<'static>> = None;

@@ -11,9 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::gather::Gathered;
+
 /// A connection whose writes fail once the client has taken no byte for `patience`.
 pub(super) struct Watched {
-    inner: TcpStream,
+    inner: Gathered<TcpStream>,
     patience: Duration,
     // Made when a write has to wait, which most never do.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -91,7 +93,7 @@ impl Drop for Busy {
 
 impl Watched {
     pub(super) fn new(inner: TcpStream, patience: Duration, signs: Arc<Signs>) -> Self {
-        Self { inner, patience, stalled: None, signs }
+        Self { inner: Gathered(inner), patience, stalled: None, signs }
     }
 
     /// Gives an unfinished write its time, and forgets the time once a write is done.

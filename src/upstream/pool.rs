@@ -21,11 +21,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::client::legacy::connect::Connection as _;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::Instant;
 use tower::Service as _;
 
 use super::connector::Connector;
+use crate::gather::Gathered;
 use crate::passthrough::{BoxError, RequestBody};
 use crate::settings::Origin;
 
@@ -167,6 +168,7 @@ impl Pool {
             return Ok(Sender::Http2(sender));
         }
         lane.speaks_http1.store(true, Ordering::Relaxed);
+        let stream = TokioIo::new(Gathered(TokioIo::new(stream)));
         let (sender, connection) = http1::Builder::new().handshake(stream).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {

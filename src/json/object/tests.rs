@@ -205,7 +205,7 @@ proptest! {
                 prop_assert_eq!(object.repeats(key), own().count() > 1);
                 prop_assert!(object.may_repeat() || !object.repeats(key));
                 let mut out = String::new();
-                object.write_without(|own| own == key, &mut out);
+                object.write_some(|own, _| own != key, &mut out);
                 let mut rest = members.clone();
                 rest.retain(|(own, _)| own != key);
                 prop_assert_eq!(out, written(&rest));

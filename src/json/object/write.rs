@@ -1,6 +1,6 @@
 //! Writing an object again.
 
-use super::{Object, Set, Text};
+use super::{Object, Text};
 use crate::json::writer::Writer;
 
 impl Object<'_> {
@@ -29,26 +29,35 @@ impl Object<'_> {
         Some(Text::owned([before, value.as_text(), after].concat()))
     }
 
-    /// Appends the object without the members whose key `is_it`.
-    pub fn write_without(&self, is_it: impl Fn(&str) -> bool, out: &mut String) {
+    /// Appends the object with those of its members that `is_kept`, which is asked of each in order.
+    pub fn write_some<'o>(
+        &'o self,
+        mut is_kept: impl FnMut(&str, &Text<'o>) -> bool,
+        out: &mut String,
+    ) {
         let mut writer = Writer::new(&self.source, out);
-        let set = |set: &Set<'_>, writer: &mut Writer<'_>| {
-            if !is_it(&set.key) {
-                writer.member(set);
-            }
-        };
         for member in self.listed() {
             match self.edits.of(member.order) {
-                None if !is_it(&member.name(&self.source)) => writer.extend(member.whole()),
+                None if is_kept(&member.name(&self.source), &self.look(member)) => {
+                    writer.extend(member.whole());
+                }
                 None => writer.end_run(),
                 Some(edit) => {
                     writer.end_run();
-                    edit.into_iter().for_each(|edit| set(edit, &mut writer));
+                    if let Some(set) = edit
+                        && is_kept(&set.key, &set.value)
+                    {
+                        writer.member(set);
+                    }
                 }
             }
         }
         writer.end_run();
-        self.edits.added().for_each(|added| set(added, &mut writer));
+        for set in self.edits.added() {
+            if is_kept(&set.key, &set.value) {
+                writer.member(set);
+            }
+        }
         writer.end();
     }
 

@@ -7,6 +7,12 @@ use crate::lens::invalid;
 
 use super::{HIDDEN, is_unseen, is_unseen_of_additional, manual};
 
+/// When a schedule fires, and the word for one that never does by itself.
+const FREQUENCY: &str = "frequency";
+const SILENT: &str = "manual";
+/// What an additional schedule covers.
+const MODE: &str = "selective_mode";
+
 /// What a bulk sync has stored.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
@@ -60,7 +66,7 @@ impl<'a> Stored<'a> {
     /// Whether the default never fires by itself and is therefore not shown among several.
     fn default_is_silent(&self) -> bool {
         self.default.as_ref().is_none_or(|default| {
-            default.get("frequency").is_some_and(|value| value.is_string("manual"))
+            default.get(FREQUENCY).is_some_and(|value| value.is_string(SILENT))
         })
     }
 
@@ -80,7 +86,7 @@ impl<'a> Stored<'a> {
         });
         let additional = self.additional.iter().enumerate().map(|(index, entry)| {
             let mut schedule = without_metadata(entry);
-            let mode = schedule.remove("selective_mode");
+            let mode = schedule.remove(MODE);
             for key in HIDDEN {
                 schedule.remove(key);
             }
@@ -97,33 +103,43 @@ impl<'a> Stored<'a> {
         if !self.is_multi() {
             return self.show_single(report);
         }
-        let default = self.default.as_ref().filter(|_| !self.default_is_silent());
-        report.took(match default {
-            Some(_) => "bulk_schedule.down.multi_with_default",
-            None => "bulk_schedule.down.multi_without_default",
-        });
         let mut out = String::with_capacity(512);
         out.push_str(r#"{"frequency":"multi","multi":{"type":"incremental","schedules":["#);
-        if let Some(default) = default {
-            out.push_str(r#"{"item":"none","schedule":"#);
-            default.write_without(is_unseen, &mut out);
-            out.push('}');
-        }
-        for (index, entry) in self.additional.iter().enumerate() {
-            if self.hides_something(Entry::Additional(index)) {
-                let place = index + usize::from(default.is_some());
+        let shows_default = self.show_default(&mut out);
+        report.took(match shows_default {
+            true => "bulk_schedule.down.multi_with_default",
+            false => "bulk_schedule.down.multi_without_default",
+        });
+        for (place, entry) in (usize::from(shows_default)..).zip(&self.additional) {
+            if place > 0 {
+                out.push(',');
+            }
+            if show_additional(entry, &mut out) {
                 report.took("bulk_schedule.down.hidden");
                 report.note(How::Dropped, &format!("/schedule/multi/schedules/{place}"));
             }
-            let mode = entry.get("selective_mode").filter(|mode| mode.as_string().is_some());
-            out.push_str(if out.ends_with('}') { r#",{"item":"# } else { r#"{"item":"# });
-            out.push_str(mode.as_ref().map_or("\"none\"", Text::as_text));
-            out.push_str(r#","schedule":"#);
-            entry.write_without(is_unseen_of_additional, &mut out);
-            out.push('}');
         }
         out.push_str("]}}");
         Text::written(out)
+    }
+
+    /// Appends the item of the default schedule; tells whether there is one.
+    fn show_default(&self, out: &mut String) -> bool {
+        let Some(default) = &self.default else { return false };
+        let (start, mut is_silent) = (out.len(), false);
+        out.push_str(r#"{"item":"none","schedule":"#);
+        let is_shown = |key: &str, value: &Text<'_>| {
+            if key == FREQUENCY {
+                is_silent = value.is_string(SILENT);
+            }
+            !is_unseen(key)
+        };
+        default.write_some(is_shown, out);
+        out.push('}');
+        if is_silent {
+            out.truncate(start);
+        }
+        !is_silent
     }
 
     fn show_single(&self, report: &mut Report) -> Text<'static> {
@@ -134,17 +150,33 @@ impl<'a> Stored<'a> {
         };
         report.took("bulk_schedule.down.single");
         let mut out = String::with_capacity(128);
-        default.write_without(is_unseen, &mut out);
+        default.write_some(|key, _| !is_unseen(key), &mut out);
         Text::written(out)
     }
+}
 
-    fn hides_something(&self, entry: Entry) -> bool {
-        let Entry::Additional(index) = entry else { return false };
-        let hidden = |entry: &Object<'_>| {
-            HIDDEN.iter().any(|key| entry.present(key).is_some_and(|value| !value.is_empty_array()))
-        };
-        self.additional.get(index).is_some_and(hidden)
-    }
+/// Appends the item of an additional schedule; tells whether it is more than an item can say.
+fn show_additional(entry: &Object<'_>, out: &mut String) -> bool {
+    out.push_str(r#"{"item":"#);
+    let item = out.len();
+    out.push_str(r#","schedule":"#);
+    let (mut mode, mut hidden) = (None, [false; HIDDEN.len()]);
+    entry.write_some(
+        |key, value| {
+            if key == MODE {
+                mode = value.as_string().is_some().then(|| value.clone());
+            }
+            if let Some(place) = HIDDEN.iter().position(|own| *own == key) {
+                hidden[place] = !value.is_null() && !value.is_empty_array();
+            }
+            !is_unseen_of_additional(key)
+        },
+        out,
+    );
+    out.push('}');
+    // Only now is known what it covers.
+    out.insert_str(item, mode.as_ref().map_or("\"none\"", Text::as_text));
+    hidden.contains(&true)
 }
 
 fn without_metadata<'a>(schedule: &Object<'a>) -> Object<'a> {
