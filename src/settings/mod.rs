@@ -118,7 +118,7 @@ table::settings! {
     log_level: Level = "info", "LEVEL", values::level;
     /// What callers' fingerprints in the log are salted with, so that those of several instances agree; at least 16 characters. Left out: a random salt for each process. Better given by the environment than by a flag, which other processes can see.
     fingerprint_salt: Option<Secret<String>> = "", "SECRET", values::secret;
-    /// File that keeps who calls what across restarts; made where there is none, and for one process only. Left out: usage begins anew with each process. Without a `fingerprint_salt`, the file also keeps a random one.
+    /// File that keeps who calls what across restarts; made where there is none, and for one process only. It is replaced at each write, so its folder has to be writable. Left out: usage begins anew with each process. Without a `fingerprint_salt`, the file also keeps a random one.
     state: Option<PathBuf> = "", "FILE", values::state;
     /// How many clients usage is kept of; beyond, the longest unseen are forgotten.
     usage_callers: usize = "2000", "COUNT", values::count;

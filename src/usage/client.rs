@@ -1,6 +1,6 @@
 //! The counters of one client.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::call::Asks;
@@ -25,8 +25,6 @@ pub(super) struct Client {
     migrated: Counts,
     other: Counts,
     last: AtomicU64,
-    /// Whether it was counted on since it was last written to the state file.
-    changed: AtomicBool,
 }
 
 impl Client {
@@ -41,7 +39,6 @@ impl Client {
             migrated: Counts::default(),
             other: Counts::default(),
             last: AtomicU64::new(now),
-            changed: AtomicBool::new(true),
         }
     }
 
@@ -52,7 +49,6 @@ impl Client {
         if let Some(counts) = self.counts(asks) {
             counts.add(now, is_error, upstream_calls);
         }
-        self.changed.store(true, Ordering::Release);
     }
 
     fn counts(&self, asks: Asks) -> Option<&Counts> {
@@ -76,7 +72,6 @@ impl Client {
             counts.restore(earlier);
         }
         self.last.fetch_max(earlier.last, Ordering::Relaxed);
-        self.changed.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn who(&self) -> &Who {
@@ -124,11 +119,6 @@ impl Client {
 
     pub(super) fn has_called(&self, operation: usize) -> bool {
         self.operations.get(operation).is_some_and(|counts| counts.get().is_some())
-    }
-
-    /// Whether it was counted on since this was last asked.
-    pub(super) fn take_changed(&self) -> bool {
-        self.changed.swap(false, Ordering::Acquire)
     }
 
     pub(super) fn view(&self, operations: &Operations) -> CallerUsage {

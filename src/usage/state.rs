@@ -1,17 +1,12 @@
-//! Usage kept across restarts, in a file of an embedded database (`redb`).
-//!
-//! Every write is a transaction that is on the disk before it counts, so a process that is killed
-//! leaves the file as of the last write. One process at a time may use a file.
+//! Usage kept across restarts, in a file of its own.
+
+mod file;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
-use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -21,25 +16,23 @@ use super::counts::Counted;
 use super::history::Bucket;
 use super::who::Who;
 use crate::secret::Secret;
-
-/// What the file is, and the version of its form.
-const FORMAT: &str = "polytomic-shim usage 1";
-/// `format`, `salt`, `salt check` and `totals`.
-const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
-/// A [`Who`] and a [`Kept`], both as JSON.
-const CLIENTS: TableDefinition<&str, &[u8]> = TableDefinition::new("clients");
-/// What the database may keep in memory, in bytes: everything is read once, and rarely written.
-const CACHE: usize = 4 << 20;
+use file::{FileError, StateFile};
 
 /// A file with usage in it.
 #[derive(Debug)]
 pub struct State {
     path: PathBuf,
-    database: Database,
     salt: Secret<String>,
-    /// How much had been counted when this was last written.
-    written: Mutex<u64>,
-    evicted: AtomicU64,
+    /// Whether the salt is that of the settings, which the file does not keep.
+    is_given: bool,
+    written: Mutex<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    file: StateFile,
+    /// How much had been counted when it was last written; none before that.
+    counted: Option<u64>,
 }
 
 /// Why a state file cannot be used.
@@ -49,6 +42,17 @@ pub struct StateError {
     path: String,
     what: String,
     hint: &'static str,
+}
+
+/// What the file holds, as JSON.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    /// By which callers got their names, unless the settings have one.
+    salt: Option<String>,
+    /// Tells that salt, or the one of the settings, from another.
+    salt_check: String,
+    totals: Totals,
+    clients: Vec<(Who, Kept)>,
 }
 
 /// Everything but the clients.
@@ -74,51 +78,42 @@ struct Kept {
     other: Counted,
 }
 
-const MOVE_AWAY: &str = "name another file, or move this one away to begin counting anew";
-
 impl State {
     /// Opens a file, or makes it, and adds what it holds to what is counted from now on. `salt` is
     /// that of the settings; the file keeps one of its own where they have none, so that callers
     /// keep their names.
     ///
     /// # Errors
-    /// The file cannot be opened, is in use, is damaged, or is something else; nothing was added.
+    /// The file cannot be opened or written, is in use, is damaged, or is something else.
     pub fn open(
         path: &Path,
         salt: Option<&Secret<String>>,
         usage: &Usage,
     ) -> Result<Self, StateError> {
-        let open = || {
-            let state = Self::open_file(path, salt)?;
-            state.restore(usage).map_err(|source| damaged(path, &source.to_string()))?;
-            Ok(state)
-        };
-        // The database takes some kinds of damage for a defect of its own.
-        quietly(open).unwrap_or_else(|| Err(damaged(path, "its pages contradict each other")))
-    }
-
-    fn open_file(path: &Path, salt: Option<&Secret<String>>) -> Result<Self, StateError> {
-        let error =
-            |what: String, hint| StateError { path: path.display().to_string(), what, hint };
-        make(path).map_err(|source| {
-            error(format!("cannot be opened: {source}"), "check its folder and permissions")
-        })?;
-        let database = Builder::new().set_cache_size(CACHE).create(path);
-        let database = database.map_err(|source| match source {
-            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => error(
-                "is in use by another process".to_owned(),
-                "give each process a file of its own",
-            ),
-            source => error(format!("is damaged, or no state file: {source}"), MOVE_AWAY),
-        })?;
-        let salt = claim(&database, salt).map_err(|what| error(what, MOVE_AWAY))?;
-        Ok(Self {
+        let (file, content) = StateFile::open(path).map_err(|source| unusable(path, &source))?;
+        let content: Option<Content> = content
+            .map(|content| serde_json::from_slice(&content))
+            .transpose()
+            .map_err(|source| unusable(path, &FileError::Damaged(source.to_string())))?;
+        let own = content.as_ref().and_then(|content| content.salt.clone());
+        let state = Self {
             path: path.to_owned(),
-            database,
-            salt,
-            written: Mutex::default(),
-            evicted: AtomicU64::new(0),
-        })
+            salt: salt.cloned().unwrap_or_else(|| Secret::new(own.unwrap_or_else(fresh_salt))),
+            is_given: salt.is_some(),
+            written: Mutex::new(Written { file, counted: None }),
+        };
+        if let Some(Content { salt_check, totals, clients, .. }) = content {
+            if salt_check != state.salt_check() {
+                tracing::warn!(
+                    "the state file's callers were named with another `fingerprint_salt`: those that call again appear twice"
+                );
+            }
+            usage.restore(totals, clients);
+        }
+        usage.kept.store(true, Ordering::Relaxed);
+        // Whether it can be written shows now, not when there is something to lose.
+        state.write(usage)?;
+        Ok(state)
     }
 
     /// The salt by which the callers in this file got their names.
@@ -126,148 +121,53 @@ impl State {
         &self.salt
     }
 
-    fn restore(&self, usage: &Usage) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let meta = transaction.open_table(META)?;
-        let totals: Totals =
-            meta.get("totals")?.map(|text| read(text.value())).transpose()?.unwrap_or_default();
-        let mut clients: Vec<(Who, Kept)> = Vec::new();
-        for row in transaction.open_table(CLIENTS)?.iter()? {
-            let (who, kept) = row?;
-            clients.push((read(who.value().as_bytes())?, read(kept.value())?));
-        }
-        usage.restore(totals, clients);
-        self.evicted.store(usage.evicted.load(Ordering::Relaxed), Ordering::Relaxed);
-        *self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = usage.counted();
-        Ok(())
-    }
-
-    /// Writes what has changed since the last time; waits for the disk.
+    /// Writes all there is if more was counted since the last time; waits for the disk.
     ///
     /// # Errors
     /// The disk is full, or gone. What was written before stays.
     pub fn write(&self, usage: &Usage) -> Result<(), StateError> {
-        self.write_all(usage).map_err(|source| StateError {
-            path: self.path.display().to_string(),
-            what: format!("cannot be written: {source}"),
-            hint: "check the disk; usage is counted on in memory",
-        })
-    }
-
-    fn write_all(&self, usage: &Usage) -> Result<(), redb::Error> {
         usage.look();
-        let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let counted = usage.counted();
-        if *written == counted {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = Some(usage.counted());
+        if written.counted == counted {
             return Ok(());
         }
-        let transaction = self.database.begin_write()?;
-        {
-            let mut clients = transaction.open_table(CLIENTS)?;
-            for (who, kept) in usage.changed() {
-                clients.insert(json(&who).as_str(), json(&kept).as_bytes())?;
-            }
-            let evicted = usage.evicted.load(Ordering::Relaxed);
-            if self.evicted.swap(evicted, Ordering::Relaxed) != evicted {
-                let known: Vec<String> = usage.known().keys().map(json).collect();
-                let known: std::collections::HashSet<&str> =
-                    known.iter().map(String::as_str).collect();
-                clients.retain(|who, _| known.contains(who))?;
-            }
-            transaction.open_table(META)?.insert("totals", json(&usage.totals()).as_bytes())?;
-        }
-        transaction.commit()?;
-        *written = counted;
+        let content = Content {
+            salt: (!self.is_given).then(|| self.salt.expose().clone()),
+            salt_check: self.salt_check(),
+            totals: usage.totals(),
+            clients: usage.clients(),
+        };
+        let bytes = serde_json::to_vec(&content).map_err(std::io::Error::from);
+        bytes.and_then(|bytes| written.file.write(&bytes)).map_err(|source| StateError {
+            path: self.path.display().to_string(),
+            what: format!("cannot be written: {source}"),
+            hint: "check the disk, and that its folder may be written to: the file is replaced each time",
+        })?;
+        written.counted = counted;
         Ok(())
+    }
+
+    fn salt_check(&self) -> String {
+        let check = Sha256::new().chain_update("salt check").chain_update(self.salt.expose());
+        check.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-fn damaged(path: &Path, how: &str) -> StateError {
-    let what = format!("is damaged: {how}");
-    StateError { path: path.display().to_string(), what, hint: MOVE_AWAY }
+fn unusable(path: &Path, source: &FileError) -> StateError {
+    StateError {
+        path: path.display().to_string(),
+        what: source.to_string(),
+        hint: match source {
+            FileError::Unopened(_) => "check its folder and permissions",
+            FileError::InUse => "give each process a file of its own",
+            _ => "name another file, or move this one away to begin counting anew",
+        },
+    }
 }
 
-/// What `work` gives; none where it panics, which is not printed.
-fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
-    let (me, before) = (std::thread::current().id(), Arc::new(std::panic::take_hook()));
-    let others = before.clone();
-    std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().id() != me {
-            others(panic);
-        }
-    }));
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    std::panic::set_hook(Box::new(move |panic| before(panic)));
-    result.ok()
-}
-
-/// Makes the file, if there is none, so that only its owner may read it: it can hold the salt.
-fn make(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
-}
-
-/// Checks that the file is one of ours, or makes it one; gives the salt to use.
-fn claim(database: &Database, given: Option<&Secret<String>>) -> Result<Secret<String>, String> {
-    let wrong = |error: redb::Error| format!("is damaged: {error}");
-    let transaction = database.begin_write().map_err(|error| wrong(error.into()))?;
-    let salt = {
-        let is_empty =
-            transaction.list_tables().map_err(|error| wrong(error.into()))?.next().is_none();
-        let mut meta = match transaction.open_table(META) {
-            Ok(meta) => meta,
-            Err(TableError::Storage(error)) => return Err(wrong(error.into())),
-            Err(_) => return Err("is a database of another program".to_owned()),
-        };
-        let text = |key: &str| {
-            let value = meta.get(key).map_err(|error| wrong(error.into()))?;
-            Ok::<_, String>(value.map(|value| value.value().to_vec()))
-        };
-        match text("format")? {
-            None if is_empty => {}
-            Some(format) if format == FORMAT.as_bytes() => {}
-            Some(format) if format.starts_with(b"polytomic-shim usage ") => {
-                return Err("was written by another version of polytomic-shim".to_owned());
-            }
-            _ => return Err("is a database of another program".to_owned()),
-        }
-        let (own, before) = (text("salt")?, text("salt check")?);
-        let own = own.and_then(|own| String::from_utf8(own).ok());
-        let fresh =
-            || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        let salt = given.cloned().unwrap_or_else(|| Secret::new(own.unwrap_or_else(fresh)));
-        let check = Sha256::new().chain_update("salt check").chain_update(salt.expose()).finalize();
-        let check = check.get(..8).unwrap_or_default();
-        if before.is_some_and(|before| before != check) {
-            tracing::warn!(
-                "the state file's callers were named with another `fingerprint_salt`: those that call again appear twice"
-            );
-        }
-        let mut put = |key: &str, value: &[u8]| {
-            meta.insert(key, value).map(|_| ()).map_err(|error| wrong(error.into()))
-        };
-        put("format", FORMAT.as_bytes())?;
-        put("salt check", check)?;
-        if given.is_none() {
-            put("salt", salt.expose().as_bytes())?;
-        }
-        salt
-    };
-    transaction.open_table(CLIENTS).map_err(|error| wrong(error.into()))?;
-    transaction.commit().map_err(|error| wrong(error.into()))?;
-    Ok(salt)
-}
-
-fn json<T: Serialize>(value: &T) -> String {
-    // Texts, numbers and lists of them always have a form in JSON.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn read<T: for<'t> Deserialize<'t>>(text: &[u8]) -> Result<T, redb::Error> {
-    serde_json::from_slice(text).map_err(|error| redb::Error::Corrupted(error.to_string()))
+fn fresh_salt() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
 impl Usage {
@@ -295,11 +195,10 @@ impl Usage {
         }
     }
 
-    /// The clients that were counted on since this was last asked.
-    fn changed(&self) -> Vec<(Who, Kept)> {
+    /// All clients.
+    fn clients(&self) -> Vec<(Who, Kept)> {
         let clients = self.known();
-        let changed = clients.values().filter(|client| client.take_changed());
-        let kept = changed.map(|client| {
+        let kept = clients.values().map(|client| {
             let view = client.view(&self.operations);
             let operations = view.operations.into_iter();
             let kept = Kept {
@@ -315,7 +214,6 @@ impl Usage {
 
     /// Counts on from where an earlier process ended.
     fn restore(&self, totals: Totals, mut clients: Vec<(Who, Kept)>) {
-        self.kept.store(true, Ordering::Relaxed);
         if totals.since != 0 {
             self.since.store(totals.since, Ordering::Relaxed);
         }
