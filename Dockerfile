@@ -32,7 +32,7 @@ RUN mkdir -p src tests/bench/workload \
 COPY rewrite-rules rewrite-rules
 COPY fixtures fixtures
 COPY src src
-COPY tests/bench/train tests/bench/
+COPY tests/bench/train tests/bench/libc.symbols tests/bench/
 COPY tests/bench/workload tests/bench/workload
 # Cargo goes by times, and files may well be older than the empty program.
 RUN find src tests -name '*.rs' -exec touch {} + \
