@@ -318,6 +318,26 @@ proptest! {
         }
     }
 
+    /// A part that is skipped for its text is one that a walk through it would have left as it is.
+    #[test]
+    fn a_lens_does_nothing_in_what_does_not_concern_it(
+        members in prop::collection::vec(
+            prop_oneof![Just(r#""schedule":1"#), Just(r#""x":2"#), Just(r#""\u0078":3"#), Just(r#""y":"x""#), Just(r#""y":null"#)],
+            0..4,
+        ),
+    ) {
+        let items = format!("[{{{}}},{{}}]", members.join(","));
+        for lens in every_lens() {
+            let lens: &dyn Lens = &*lens;
+            let mut item = crate::json::parse(&items.as_bytes()[1..items.len() - 4]).unwrap().into_object().unwrap();
+            let before = item.to_text();
+            let result = lens.up(&mut item, None, &mut Report::default());
+            if !lens.concerns(&items) {
+                prop_assert!(result.is_ok() && item.to_text() == before, "{}: {items}", lens.name());
+            }
+        }
+    }
+
     #[test]
     fn no_json_makes_a_lens_panic(resource in any_value(), current in any_value()) {
         let (Some(resource), Some(current)) = (Text::tree(&resource).into_object(), Text::tree(&current).into_object()) else { return Ok(()) };
