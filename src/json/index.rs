@@ -28,6 +28,17 @@ pub(super) struct Index {
     has_rest: bool,
 }
 
+/// Whether both are the same, given that they are as long as each other. Looking at both ends, which
+/// is all of most keys, takes less than the call that comparing slices is.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ends = |key: &[u8]| Some((*key.first_chunk::<8>()?, *key.last_chunk::<8>()?));
+    match (ends(one), ends(other)) {
+        (Some(own), Some(others)) => own == others && (one.len() <= 16 || one == other),
+        _ => one == other,
+    }
+}
+
 impl Index {
     /// Of the members of an object.
     pub fn of(mut members: Members<'_>) -> Self {
@@ -71,8 +82,10 @@ impl Index {
             let order = next.checked_sub(1)?;
             let place = usize::from(order);
             let start = *self.keys.get(place)? as usize;
-            let own = text.as_bytes().get(start..start + key.len());
-            if but >> order & 1 == 0 && own == Some(key.as_bytes()) {
+            if but >> order & 1 == 0
+                && let Some(own) = text.as_bytes().get(start..start + key.len())
+                && is_same(own, key.as_bytes())
+            {
                 return Some(u32::from(order));
             }
             next = *self.before.get(place)?;
@@ -93,5 +106,24 @@ impl Index {
     /// Whether there are any.
     pub const fn has_rest(&self) -> bool {
         self.has_rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_length_are_the_same_only_where_they_are() {
+        let key: String = ('a'..='z').chain('A'..='N').collect();
+        for length in 0..key.len() {
+            let own = &key.as_bytes()[..length];
+            assert!(is_same(own, own));
+            for place in 0..length {
+                let mut other = own.to_vec();
+                other[place] = b'#';
+                assert!(!is_same(own, &other), "{length} {place}");
+            }
+        }
     }
 }

@@ -9,14 +9,15 @@ use super::scan::push_quoted;
 pub(super) struct Writer<'w> {
     source: &'w str,
     out: &'w mut String,
-    separator: &'static str,
+    /// What comes before the next member.
+    separator: char,
     run: Option<Range<usize>>,
 }
 
 impl<'w> Writer<'w> {
     /// Appends to `out` an object that was read from `source`.
     pub fn new(source: &'w str, out: &'w mut String) -> Self {
-        Self { source, out, separator: "{", run: None }
+        Self { source, out, separator: '{', run: None }
     }
 
     /// Adds a part of the source to the run of those that stay.
@@ -26,7 +27,7 @@ impl<'w> Writer<'w> {
     }
 
     fn separate(&mut self) {
-        self.out.push_str(std::mem::replace(&mut self.separator, ","));
+        self.out.push(std::mem::replace(&mut self.separator, ','));
     }
 
     /// Writes the run: what comes next stood elsewhere, or is new.
@@ -52,6 +53,6 @@ impl<'w> Writer<'w> {
 
     /// Writes the end of the object.
     pub fn end(self) {
-        self.out.push_str(if self.separator == "{" { "{}" } else { "}" });
+        self.out.push_str(if self.separator == '{' { "{}" } else { "}" });
     }
 }
