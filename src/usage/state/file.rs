@@ -44,6 +44,10 @@ impl StateFile {
     /// Opens the file, or makes it, and gives what it holds; nothing where it is new.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<Vec<u8>>), FileError> {
         let mut locked = lock(path)?;
+        // A device such as /dev/null would be replaced like any other.
+        if !locked.metadata()?.is_file() {
+            return Err(FileError::Foreign);
+        }
         // What is behind a link is written, not the link.
         let path = fs::canonicalize(path)?;
         let mut start = Vec::new();
