@@ -202,4 +202,17 @@ async fn usage_is_kept_across_restarts() {
     assert_eq!(foreign.status.code(), Some(1));
     assert!(message.contains("is no state file") && message.contains("hint: "), "{message}");
     assert!(!message.contains("panicked"), "{message}");
+
+    // A pipe would be read for ever, and a device replaced. Not a test of the state file's own: a process
+    // that is just being started shares its parent's locks.
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let refused = Command::new("timeout")
+        .args(["10", env!("CARGO_BIN_EXE_polytomic-shim"), "serve", "--state"])
+        .arg(&pipe)
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is no state file"));
 }

@@ -104,19 +104,6 @@ fn what_is_no_state_file_is_refused_and_left_alone() {
 }
 
 #[test]
-#[cfg(unix)]
-fn what_is_no_file_at_all_is_refused_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pipe");
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // It would be read for ever.
-    let (sender, refused) = std::sync::mpsc::channel();
-    std::thread::spawn(move || sender.send(refusal(&path)));
-    let message = refused.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
-    assert!(message.contains("is no state file"), "{message}");
-}
-
-#[test]
 fn what_a_killed_process_left_is_in_nobodys_way() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
