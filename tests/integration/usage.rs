@@ -208,7 +208,7 @@ async fn usage_is_kept_across_restarts() {
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let refused = Command::new("timeout")
-        .args(["10", env!("CARGO_BIN_EXE_polytomic-shim"), "serve", "--state"])
+        .args(["--signal", "KILL", "10", env!("CARGO_BIN_EXE_polytomic-shim"), "serve", "--state"])
         .arg(&pipe)
         .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .output()
