@@ -46,6 +46,7 @@
 //!   rules have to close.
 
 pub mod admin;
+mod boxed;
 pub mod caller;
 pub mod catalogue;
 pub mod check;

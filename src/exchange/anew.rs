@@ -58,7 +58,7 @@ impl Workings {
         anew: &Anew<'_>,
     ) -> Result<Response<Body>, Failure> {
         let request = UpstreamRequest::new(request.method, request.target);
-        let answer = self.exchange.upstream().call(request, anew.envelope).await?;
+        let answer = self.exchange.upstream().call(&request, anew.envelope).await?;
         let answer = match answer.status.is_success() {
             true => LegacyResponse {
                 status: answer.status,
@@ -85,7 +85,7 @@ impl Workings {
         let version = HeaderValue::from_static(LEGACY_VERSION);
         envelope.headers.insert(VERSION_HEADER, version);
         let request = UpstreamRequest::new(request.method, request.target);
-        let answer = self.exchange.upstream().call(request, &envelope).await?;
+        let answer = self.exchange.upstream().call(&request, &envelope).await?;
         let mut response = respond(LegacyResponse {
             status: answer.status,
             headers: answer.headers,

@@ -1,4 +1,4 @@
-//! The one loop that sends what flows ask for.
+//! The loop that sends what flows ask for.
 
 use std::collections::VecDeque;
 
@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::session::{Patience, Session};
+use crate::boxed::boxed;
 use crate::failure::{Failure, Key};
 use crate::flow::{Flow, Progress, Question};
 use crate::message::LegacyResponse;
@@ -18,9 +19,36 @@ pub(super) async fn drive<U: Upstream>(
     concurrency: usize,
     patience: Patience,
 ) -> Result<LegacyResponse, Failure> {
+    let mut progress = flow.start()?;
+    loop {
+        let mut questions = match progress {
+            Progress::Done(response) => return Ok(response),
+            Progress::Ask(questions) => questions,
+        };
+        match questions.pop() {
+            // Most requests take one call, or one after another: nothing is to be kept track of then.
+            Some(Question { id, request, .. }) if questions.is_empty() => {
+                progress = flow.answer(id, session.call(request, patience).await)?;
+            }
+            last => {
+                questions.extend(last);
+                return boxed(|| drive_many(flow, session, questions, concurrency, patience)).await;
+            }
+        }
+    }
+}
+
+/// The same, beginning with several.
+async fn drive_many<U: Upstream>(
+    flow: &mut dyn Flow,
+    session: &Session<'_, U>,
+    first: Vec<Question>,
+    concurrency: usize,
+    patience: Patience,
+) -> Result<LegacyResponse, Failure> {
     let mut waiting: VecDeque<Question> = VecDeque::new();
     let mut under_way = FuturesUnordered::new();
-    let mut progress = flow.start()?;
+    let mut progress = Progress::Ask(first);
     loop {
         match progress {
             Progress::Done(response) => return Ok(response),
@@ -33,14 +61,6 @@ pub(super) async fn drive<U: Upstream>(
                     }
                 }
             }
-        }
-        // Most requests take one call, or one after another: nothing is to be kept track of then.
-        if under_way.is_empty()
-            && waiting.len() == 1
-            && let Some(Question { id, request, .. }) = waiting.pop_front()
-        {
-            progress = flow.answer(id, session.call(request, patience).await)?;
-            continue;
         }
         while under_way.len() < concurrency.max(1) {
             let Some(Question { id, request, .. }) = waiting.pop_front() else { break };

@@ -101,6 +101,13 @@ impl Limits {
         fresh
     }
 
+    /// Permission, where there is no need to wait for it.
+    pub fn acquire_now(&self, caller: &CallerLimit) -> Option<Permit> {
+        let own = caller.turns.clone().try_acquire_owned().ok()?;
+        let all = self.all.clone().try_acquire_owned().ok()?;
+        Some(Permit { _all: all, _caller: own })
+    }
+
     /// Waits for permission, the caller's own first: who waits for that holds nobody else up.
     ///
     /// Only the first call of a request is refused where too many wait: a request that has begun
@@ -113,10 +120,8 @@ impl Limits {
         caller: &CallerLimit,
         is_first: bool,
     ) -> Result<Permit, Box<Failure>> {
-        if let Ok(own) = caller.turns.clone().try_acquire_owned()
-            && let Ok(all) = self.all.clone().try_acquire_owned()
-        {
-            return Ok(Permit { _all: all, _caller: own });
+        if let Some(permit) = self.acquire_now(caller) {
+            return Ok(permit);
         }
         let most = |ceiling| if is_first { ceiling } else { usize::MAX };
         let _waits_too = caller

@@ -8,7 +8,8 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::time::Instant;
 
-use super::limits::{CallerLimit, Limits};
+use super::limits::{CallerLimit, Limits, Permit};
+use crate::boxed::boxed;
 use crate::failure::{Failure, Key};
 use crate::message::{UpstreamRequest, UpstreamResponse};
 use crate::telemetry::{Meters, StatusClass};
@@ -70,7 +71,7 @@ impl<'s, U: Upstream> Session<'s, U> {
         let repeatable = request.is_read() || request.idempotency_key.is_some();
         let mut pause = PAUSE;
         for _ in 1..TRIES {
-            let result = self.once(request.clone()).await;
+            let result = self.once(&request).await;
             let wait = match &result {
                 Ok(answer)
                     if patience == Patience::WaitsAsTold
@@ -88,17 +89,17 @@ impl<'s, U: Upstream> Session<'s, U> {
             tokio::time::sleep(wait).await;
             pause *= 2;
         }
-        self.once(request).await
+        self.once(&request).await
     }
 
-    async fn once(&self, request: UpstreamRequest) -> Result<UpstreamResponse, Failure> {
+    async fn once(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Failure> {
         if self.calls() >= self.limits.max_calls() {
             return Err(too_many(self.limits.max_calls()));
         }
-        let turn = self.limits.acquire(&self.caller, self.calls() == 0);
-        let turn = tokio::time::timeout_at(self.envelope.deadline, turn).await;
-        let Ok(turn) = turn else { return Err(past_deadline()) };
-        let _permit = turn.map_err(|failure| *failure)?;
+        let _permit = match self.limits.acquire_now(&self.caller) {
+            Some(permit) => permit,
+            None => boxed(|| self.turn()).await?,
+        };
         self.calls.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         // It keeps the deadline by itself.
@@ -106,6 +107,13 @@ impl<'s, U: Upstream> Session<'s, U> {
         let status = result.as_ref().ok().map(|answer| answer.status);
         self.meters.upstream(StatusClass::of(status), started.elapsed());
         result
+    }
+
+    /// Waits for permission to send one.
+    async fn turn(&self) -> Result<Permit, Failure> {
+        let turn = self.limits.acquire(&self.caller, self.calls() == 0);
+        let turn = tokio::time::timeout_at(self.envelope.deadline, turn).await;
+        turn.map_err(|_| past_deadline())?.map_err(|failure| *failure)
     }
 }
 

@@ -4,6 +4,7 @@
 use http::{Method, StatusCode};
 
 use super::{Choice, Chosen, Exchange, Outcome};
+use crate::boxed::boxed;
 use crate::message::LegacyRequest;
 use crate::upstream::{Envelope, Upstream};
 
@@ -50,7 +51,7 @@ impl<U: Upstream> Exchange<U> {
         if !from_memory {
             return Turn::Answered(Box::new(self.run(chosen, request, envelope).await));
         }
-        let outcome = Box::pin(self.run(chosen, request.clone(), envelope)).await;
+        let outcome = boxed(|| self.run(chosen, request.clone(), envelope)).await;
         if outcome.response.status != StatusCode::FORBIDDEN {
             return Turn::Answered(Box::new(outcome));
         }

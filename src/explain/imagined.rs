@@ -23,11 +23,11 @@ pub(super) struct Imagined {
 impl Upstream for Imagined {
     async fn call(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         _: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
-        let body = self.example(&request);
-        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(request);
+        let body = self.example(request);
+        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(request.clone());
         let body = body.ok_or_else(|| {
             Failure::new(Key::UpstreamInvalid, "The upstream contract has no such operation.")
         })?;

@@ -225,7 +225,7 @@ impl Beside {
     /// Upstream's legacy answer; none where there is none that says anything.
     async fn legacy(&self) -> Option<Arc<Answer>> {
         let request = UpstreamRequest::new(Method::GET, self.asked.target.clone());
-        let answer = self.exchange.upstream().ask_legacy(request, &self.asked.envelope).await;
+        let answer = self.exchange.upstream().ask_legacy(&request, &self.asked.envelope).await;
         let answer = answer.ok()?;
         let refused = self.is_refused(sign(answer.status, &answer.headers, &answer.body)).await;
         if refused || answer.status.is_server_error() {
@@ -323,8 +323,8 @@ pub(crate) async fn ask_what_is_served(
 async fn ask(rollout: &Rollout, guarded: &Guarded, envelope: &Envelope) {
     use crate::upstream::Upstream as _;
     let me = || UpstreamRequest::new(Method::GET, PathAndQuery::from_static("/api/me"));
-    let legacy = guarded.ask_legacy(me(), envelope).await;
-    let upstream = guarded.call(me(), envelope).await;
+    let legacy = guarded.ask_legacy(&me(), envelope).await;
+    let upstream = guarded.call(&me(), envelope).await;
     let legacy = match &legacy {
         Ok(answer) => sign(answer.status, &answer.headers, &answer.body),
         Err(_) => Sign::None,

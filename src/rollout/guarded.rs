@@ -107,7 +107,7 @@ impl Guarded {
     /// Asks in 2024-02-08.
     pub(super) async fn ask_legacy(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
         let mut envelope = envelope.clone();
@@ -117,7 +117,7 @@ impl Guarded {
 
     async fn send(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         envelope: &Envelope,
         version: &'static str,
     ) -> Result<UpstreamResponse, Failure> {
@@ -161,12 +161,12 @@ fn given_up(why: &str) -> Failure {
 impl Upstream for Guarded {
     async fn call(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
-        let answer = self.send(request.clone(), envelope, UPSTREAM_VERSION).await?;
+        let answer = self.send(request, envelope, UPSTREAM_VERSION).await?;
         if let Some(tape) = &self.tape {
-            let said = Exchanged { request, answer: answer.clone() };
+            let said = Exchanged { request: request.clone(), answer: answer.clone() };
             tape.lock().unwrap_or_else(PoisonError::into_inner).push(said);
         }
         Ok(answer)

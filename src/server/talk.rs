@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::Handler;
 use super::ahead::Ahead;
 use super::watched::{Busy, Signs};
+use crate::boxed::boxed;
 use crate::failure::Key;
 use crate::passthrough::{Body, Peer};
 use crate::secret;
@@ -261,7 +262,7 @@ impl<H: Handler> Talk<H> {
             request.extensions_mut().insert(peer);
             let handler = handler.clone();
             let request = Box::new(request);
-            Box::pin(async move {
+            boxed(|| async move {
                 let mut response = handler.handle(request).await;
                 response.body_mut().set_busy(busy);
                 Ok(response)

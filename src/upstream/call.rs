@@ -42,13 +42,15 @@ static THE_ANSWER_S_MESSAGE: Names = Names::new(&OF_THE_ANSWER_S_MESSAGE);
 impl Upstream for UpstreamClient {
     async fn call(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
         let response = send(self, request, envelope).await?;
         let status = response.status();
-        let answer = tokio::time::timeout_at(envelope.deadline, read(self, response));
-        let answer = answer.await.unwrap_or_else(|_| Err(fault::past_deadline()));
+        // In its place, so that only a pointer to it is handed on.
+        let answer = std::pin::pin!(read(self, response));
+        let answer = tokio::time::timeout_at(envelope.deadline, answer).await;
+        let answer = answer.unwrap_or_else(|_| Err(fault::past_deadline()));
         answer.map_err(|failure| failure.after_head(status))
     }
 }
@@ -56,7 +58,7 @@ impl Upstream for UpstreamClient {
 /// Sends the request; gives the answer as soon as its head is there.
 async fn send(
     client: &UpstreamClient,
-    request: UpstreamRequest,
+    request: &UpstreamRequest,
     envelope: &Envelope,
 ) -> Result<Response<AnswerBody>, Failure> {
     let outgoing = || -> Result<Box<Request<RequestBody>>, Failure> {
@@ -64,7 +66,7 @@ async fn send(
         let mut outgoing = Box::new(Request::new(body));
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = request.target.clone().into();
-        *outgoing.headers_mut() = headers(&request, envelope)?;
+        *outgoing.headers_mut() = headers(request, envelope)?;
         Ok(outgoing)
     };
     let response = match client.send(outgoing()?, Some(envelope.deadline)).await {

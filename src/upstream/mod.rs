@@ -44,7 +44,7 @@ pub trait Upstream: Send + Sync + 'static {
     /// `Content-Length`. Past the envelope's deadline the call fails; dropping the future ends it.
     fn call(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         envelope: &Envelope,
     ) -> impl Future<Output = Result<UpstreamResponse, Failure>> + Send;
 }

@@ -40,7 +40,7 @@ async fn call(
     request: UpstreamRequest,
 ) -> Result<UpstreamResponse, Key> {
     let client = UpstreamClient::new(&settings(origin, flags)).unwrap();
-    client.call(request, &envelope(&[])).await.map_err(|failure| failure.key)
+    client.call(&request, &envelope(&[])).await.map_err(|failure| failure.key)
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn calls_carry_the_envelope_and_headers_of_their_own_body() {
         ("if-none-match", "\"1\""),
         ("range", "bytes=0-1"),
     ];
-    client.call(put(), &envelope(&of_the_client)).await.unwrap();
+    client.call(&put(), &envelope(&of_the_client)).await.unwrap();
     let seen = upstream.next().await;
     assert_eq!(seen.headers()["authorization"], "Bearer key");
     assert_eq!(seen.headers()["accept-encoding"], "gzip");
@@ -68,10 +68,10 @@ async fn calls_carry_the_envelope_and_headers_of_their_own_body() {
     }
     assert_eq!(seen.body(), "{}");
 
-    client.call(put(), &envelope(&[("idempotency-key", "theirs")])).await.unwrap();
+    client.call(&put(), &envelope(&[("idempotency-key", "theirs")])).await.unwrap();
     assert_eq!(upstream.next().await.headers()["idempotency-key"], "theirs");
 
-    client.call(get("/api/x?y=1"), &envelope(&of_the_client)).await.unwrap();
+    client.call(&get("/api/x?y=1"), &envelope(&of_the_client)).await.unwrap();
     let seen = upstream.next().await;
     assert_eq!(seen.uri(), "/api/x?y=1");
     assert!(!seen.headers().contains_key("content-type"));
@@ -166,7 +166,7 @@ async fn err_calls_end_in_time() {
     let client = UpstreamClient::new(&settings(&dripping, &flags)).unwrap();
     let mut envelope = envelope(&[]);
     envelope.deadline = Instant::now() + Duration::from_millis(500);
-    let failure = client.call(get("/"), &envelope).await.unwrap_err();
+    let failure = client.call(&get("/"), &envelope).await.unwrap_err();
     assert_eq!(failure.key, Key::DeadlineExceeded);
     assert!(failure.message.contains("may have been accepted"), "{}", failure.message);
 }

@@ -63,8 +63,10 @@ impl World {
     /// A resource as upstream shows it, without what any write changes.
     pub fn stored(&self, path: &str) -> Value {
         let request = UpstreamRequest::new(Method::GET, path.parse().unwrap());
-        let answer =
-            self.runtime.block_on(self.exchange.upstream().call(request, &envelope(path))).unwrap();
+        let answer = self
+            .runtime
+            .block_on(self.exchange.upstream().call(&request, &envelope(path)))
+            .unwrap();
         let mut stored: Value = serde_json::from_slice(&answer.body).unwrap();
         without_stamps(&mut stored);
         stored["data"].take()
@@ -91,8 +93,10 @@ impl World {
             body: Some(Bytes::from(body.to_string())),
             idempotency_key: None,
         };
-        let answer =
-            self.runtime.block_on(self.exchange.upstream().call(request, &envelope(path))).unwrap();
+        let answer = self
+            .runtime
+            .block_on(self.exchange.upstream().call(&request, &envelope(path)))
+            .unwrap();
         assert!(answer.status.is_success(), "{}\n{body}", String::from_utf8_lossy(&answer.body));
     }
 
@@ -144,7 +148,7 @@ impl World {
             body,
             idempotency_key: None,
         };
-        let answer = self.exchange.upstream().call(request, envelope).await.unwrap();
+        let answer = self.exchange.upstream().call(&request, envelope).await.unwrap();
         Answer {
             status: answer.status.as_u16(),
             body: serde_json::from_slice(&answer.body).unwrap(),
@@ -170,12 +174,12 @@ fn envelope(path: &str) -> Envelope {
 impl Upstream for InProcess {
     async fn call(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         envelope: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
-        let mut asked = Request::builder().method(request.method).uri(request.target.as_str());
+        let mut asked = Request::builder().method(&request.method).uri(request.target.as_str());
         *asked.headers_mut().unwrap() = envelope.headers.clone();
-        let body = request.body.map_or(Body::empty(), Body::from);
+        let body = request.body.clone().map_or(Body::empty(), Body::from);
         let response = self.0.clone().oneshot(asked.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();

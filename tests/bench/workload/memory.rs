@@ -17,7 +17,7 @@ pub struct Memory {
 impl Upstream for Memory {
     async fn call(
         &self,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
         _: &Envelope,
     ) -> Result<UpstreamResponse, Failure> {
         let is_list = request.method == Method::GET && request.target.path() == "/api/bulk/syncs";
