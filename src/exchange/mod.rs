@@ -317,7 +317,7 @@ impl<U: Upstream> Exchange<U> {
         };
         let mut flow = flow::begin(job);
         let result = drive(flow.as_mut(), &session, self.bounds.concurrency, patience).await;
-        let report = flow.report().clone();
+        let report = flow.take_report();
         let upstream_calls = calls + session.calls();
         let (response, failure) = match result {
             Ok(response) => (response, None),
@@ -342,7 +342,7 @@ impl<U: Upstream> Exchange<U> {
             Ok(response) => (response, None),
             Err(failure) => (reply(&failure), Some(failure)),
         };
-        let report = flow.report().clone();
+        let report = flow.take_report();
         Some(Outcome { response, failure, upstream_calls: session.calls(), report })
     }
 

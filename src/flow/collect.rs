@@ -312,8 +312,8 @@ impl Flow for CollectFlow {
         }
     }
 
-    fn report(&self) -> &Report {
-        &self.report
+    fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.report)
     }
 }
 

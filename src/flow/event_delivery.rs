@@ -83,8 +83,8 @@ impl Flow for EventDeliveryFlow {
         self.progress(questions)
     }
 
-    fn report(&self) -> &Report {
-        &self.logs.report
+    fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.logs.report)
     }
 }
 
@@ -115,7 +115,8 @@ mod tests {
         let mut flow = EventDeliveryFlow::new(&Bytes::from_static(body.as_bytes()), false).unwrap();
         let Progress::Done(done) = flow.start().unwrap() else { panic!("it asks") };
         assert_eq!(done.body.to_bytes(), body);
-        let told: Vec<_> = flow.report().entries().map(|(_, pointer)| pointer).collect();
+        let report = flow.take_report();
+        let told: Vec<_> = report.entries().map(|(_, pointer)| pointer).collect();
         assert_eq!(told.len(), 5);
         assert!(told.iter().any(|pointer| pointer == "/event/total_records"), "{told:?}");
     }

@@ -120,8 +120,8 @@ impl Flow for EventLogsFlow {
         self.list(answer)
     }
 
-    fn report(&self) -> &Report {
-        &self.logs.report
+    fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.logs.report)
     }
 }
 

@@ -78,8 +78,8 @@ pub trait Flow: Send {
     /// The exchange fails, whatever is still under way.
     fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure>;
 
-    /// What is to be disclosed so far.
-    fn report(&self) -> &Report;
+    /// What is to be disclosed; to be asked once it is over.
+    fn take_report(&mut self) -> Report;
 }
 
 /// The branches of flows that fixtures must cover.

@@ -274,8 +274,8 @@ impl Flow for SingleFlow {
         }
     }
 
-    fn report(&self) -> &Report {
-        &self.report
+    fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.report)
     }
 }
 

@@ -136,8 +136,8 @@ impl Flow for TargetMetadataFlow {
         }
     }
 
-    fn report(&self) -> &Report {
-        &self.report
+    fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.report)
     }
 }
 

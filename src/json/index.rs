@@ -73,6 +73,11 @@ impl Index {
         self.count
     }
 
+    /// Whether an indexed member before that one has a key as long as its own.
+    pub fn has_as_long_before(&self, order: u32) -> bool {
+        self.before.get(order as usize).is_some_and(|before| *before > 0)
+    }
+
     /// The order of the last member that has that key, in the text of the object; of those whose bit
     /// is not set in `but`.
     #[inline]

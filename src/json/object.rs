@@ -107,7 +107,9 @@ impl<'a> Object<'a> {
             let key = index.member(&members, order)?.name(&self.source);
             index.find(&self.source, &key, 1 << order)
         };
-        index.has_rest() || (0..index.count()).any(|order| twin(order).is_some())
+        // Of two that are the same, the second has one as long before it.
+        let mut may_be = (0..index.count()).filter(|order| index.has_as_long_before(*order));
+        index.has_rest() || may_be.any(|order| twin(order).is_some())
     }
 
     /// Gives a key a value, in its place if it has one, else at the end.

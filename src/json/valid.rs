@@ -20,7 +20,7 @@ pub(super) fn is_json(text: &str) -> bool {
 /// bits.
 pub(super) fn nodes(text: &str) -> Option<Vec<Node>> {
     u32::try_from(text.len()).ok()?;
-    let mut places = Places { nodes: Vec::with_capacity(text.len() / 24), open: [0; KEPT + 1] };
+    let mut places = Places { nodes: Vec::with_capacity(8 + text.len() / 24), open: [0; KEPT + 1] };
     walk(text.as_bytes(), &mut places).map(|()| places.nodes)
 }
 

@@ -4,12 +4,16 @@ use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderName};
 
+/// Hardly a header has a longer name.
+const LENGTHS: usize = 32;
+
 /// A list of at most 64 names.
 #[derive(Debug)]
 pub(crate) struct Names {
     names: &'static [HeaderName],
-    /// A bit for each length that one of them has.
-    lengths: OnceLock<u64>,
+    /// For each length those that have it: a bit for each. Lengths that are as far apart as there are
+    /// entries share one.
+    lengths: OnceLock<[u64; LENGTHS]>,
 }
 
 /// Those of a list that a message has: a bit for each, by its place in the list.
@@ -34,20 +38,31 @@ impl Names {
         headers: &HeaderMap,
         mut others: impl FnMut(&HeaderName),
     ) -> Found {
-        let length = |name: &HeaderName| 1_u64 << (name.as_str().len() % 64);
-        // By their lengths, most need no closer look.
-        let lengths = *self
-            .lengths
-            .get_or_init(|| self.names.iter().map(length).fold(0, |all, one| all | one));
+        let length = |name: &HeaderName| name.as_str().len() % LENGTHS;
+        let lengths = self.lengths.get_or_init(|| {
+            let mut lengths = [0; LENGTHS];
+            for (place, name) in self.names.iter().enumerate() {
+                lengths[length(name)] |= 1 << place;
+            }
+            lengths
+        });
         let mut found = 0;
         for name in headers.keys() {
-            let place = match lengths & length(name) {
-                0 => None,
-                _ => self.names.iter().position(|own| own == name),
+            // By their lengths, most need no closer look.
+            let mut may_be = lengths[length(name)];
+            let is_found = loop {
+                if may_be == 0 {
+                    break false;
+                }
+                let place = may_be.trailing_zeros();
+                if self.names.get(place as usize) == Some(name) {
+                    found |= 1 << place;
+                    break true;
+                }
+                may_be &= may_be - 1;
             };
-            match place {
-                Some(place) => found |= 1 << place,
-                None => others(name),
+            if !is_found {
+                others(name);
             }
         }
         Found(found)

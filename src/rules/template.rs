@@ -58,39 +58,36 @@ impl Template {
 
     /// The variables of a path that this template matches; none if it does not.
     pub fn bind(&self, path: &str) -> Option<Bindings> {
-        if !self.matches(path) {
+        // Most templates do not match, and nothing more is looked at to find out.
+        if !self.begins(path) && !path.contains('%') {
             return None;
         }
-        let parts = path.strip_prefix('/')?.split('/');
-        let bound = self.segments.iter().zip(parts).filter_map(|(segment, part)| match segment {
-            Segment::Literal(_) => None,
-            Segment::Variable(name) => Some((name.clone(), part.to_owned())),
-        });
-        Some(bound.collect())
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let mut bindings = Bindings::new();
+        for segment in &self.segments {
+            match (segment, parts.next()?) {
+                (Segment::Literal(literal), part) => {
+                    let is_same =
+                        literal == part || (part.contains('%') && decoded(part) == *literal);
+                    is_same.then_some(())?;
+                }
+                (Segment::Variable(_), "") => return None,
+                (Segment::Variable(name), part) => {
+                    bindings.push((name.clone(), part.to_owned()));
+                }
+            }
+        }
+        parts.next().is_none().then_some(bindings)
+    }
+
+    /// Whether a path begins as this does before its first variable.
+    fn begins(&self, path: &str) -> bool {
+        path.as_bytes().get(..self.fixed) == self.source.as_bytes().get(..self.fixed)
     }
 
     /// How many segments a path has that matches.
     pub fn depth(&self) -> usize {
         self.segments.len()
-    }
-
-    /// Whether a path matches. Most templates do not, and nothing is allocated to find out.
-    fn matches(&self, path: &str) -> bool {
-        let begins_alike =
-            path.as_bytes().get(..self.fixed) == self.source.as_bytes().get(..self.fixed);
-        if !begins_alike && !path.contains('%') {
-            return false;
-        }
-        let Some(path) = path.strip_prefix('/') else { return false };
-        let mut parts = path.split('/');
-        let all = self.segments.iter().all(|segment| match (segment, parts.next()) {
-            (_, None) => false,
-            (Segment::Literal(literal), Some(part)) => {
-                literal == part || (part.contains('%') && decoded(part) == *literal)
-            }
-            (Segment::Variable(_), Some(part)) => !part.is_empty(),
-        });
-        all && parts.next().is_none()
     }
 
     /// How particular this is where several match: literals count before variables, from the left.

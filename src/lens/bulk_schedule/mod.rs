@@ -140,11 +140,6 @@ fn is_unseen(key: &str) -> bool {
     key == "id" || is_metadata(key)
 }
 
-/// Whether that member of an additional schedule is not in the `schedule` of its legacy item.
-fn is_unseen_of_additional(key: &str) -> bool {
-    is_unseen(key) || key == "selective_mode" || HIDDEN.contains(&key)
-}
-
 /// What of an additional schedule has no place in a legacy item.
 const HIDDEN: [&str; 2] = ["schemas", "resync_mode"];
 

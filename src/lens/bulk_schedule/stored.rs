@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::json::{Object, Text};
 use crate::lens::invalid;
 
-use super::{HIDDEN, is_unseen, is_unseen_of_additional, manual};
+use super::{HIDDEN, is_unseen, manual};
 
 /// When a schedule fires, and the word for one that never does by itself.
 const FREQUENCY: &str = "frequency";
@@ -165,11 +165,13 @@ fn show_additional(entry: &Object<'_>, out: &mut String) -> bool {
         |key, value| {
             if key == MODE {
                 mode = value.as_string().is_some().then(|| value.clone());
+                return false;
             }
             if let Some(place) = HIDDEN.iter().position(|own| *own == key) {
                 hidden[place] = !value.is_null() && !value.is_empty_array();
+                return false;
             }
-            !is_unseen_of_additional(key)
+            !is_unseen(key)
         },
         out,
     );
