@@ -23,6 +23,20 @@ impl<'t> Marks<'t> {
     /// none.
     #[inline(always)]
     pub fn next(&mut self, at: usize) -> usize {
+        // Most are in the block that was looked at last.
+        let offset = at.wrapping_sub(self.base);
+        if offset < BLOCK {
+            let rest = self.block >> offset;
+            if rest != 0 {
+                return at + rest.trailing_zeros() as usize;
+            }
+        }
+        self.seek(at)
+    }
+
+    /// The same where it may be in another block.
+    #[inline(never)]
+    fn seek(&mut self, at: usize) -> usize {
         let base = at - at % BLOCK;
         if base != self.base {
             (self.base, self.block) = (base, marks(self.text, base));
@@ -41,7 +55,6 @@ impl<'t> Marks<'t> {
 }
 
 /// The marks of the block that begins there.
-#[inline(never)]
 fn marks(text: &[u8], base: usize) -> u64 {
     let rest = text.get(base..).unwrap_or_default();
     if let Some(block) = rest.first_chunk() {
