@@ -80,8 +80,7 @@ async fn explain(
         Exchange::new(imagined, rules.clone(), Bounds::from(settings)).with_fixed_idempotency_key();
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer example"));
-    let envelope =
-        Envelope { headers, deadline: tokio::time::Instant::now() + Duration::from_secs(60) };
+    let envelope = Envelope::new(headers, tokio::time::Instant::now() + Duration::from_secs(60));
     let candidates = exchange.candidates(&question.method, target.path());
     let body = question.body.clone().unwrap_or_default();
     let request = LegacyRequest { method: question.method.clone(), target, body, origins: None };

@@ -4,10 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE,
-};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
@@ -55,21 +52,6 @@ pub(super) struct Workings {
     deprecation: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What of a request's headers concerns its own body, or an answer that the client has.
-static OF_ITS_OWN_MESSAGE: [HeaderName; 11] = [
-    ACCEPT_ENCODING,
-    CONTENT_ENCODING,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    IF_MATCH,
-    IF_MODIFIED_SINCE,
-    IF_NONE_MATCH,
-    IF_RANGE,
-    IF_UNMODIFIED_SINCE,
-    RANGE,
-    TE,
-];
-static ITS_OWN_MESSAGE: Names = Names::new(&OF_ITS_OWN_MESSAGE);
 /// What the shim says of itself.
 static OF_THE_SHIM: [HeaderName; 3] = [RULE_HEADER, CALLS_HEADER, DISCLOSED_HEADER];
 static THE_SHIM: Names = Names::new(&OF_THE_SHIM);
@@ -298,13 +280,11 @@ impl Workings {
         ))
     }
 
-    /// What all upstream calls of a translated request have in common: its own end-to-end
-    /// headers, without those that speak of a body or of bytes that the client has.
+    /// What all upstream calls of a translated request have in common.
     pub(super) fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
         let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
-        ITS_OWN_MESSAGE.remove_from(&mut headers);
         headers.insert(VERSION_HEADER, HeaderValue::from_static(UPSTREAM_VERSION));
-        Envelope { headers, deadline: Instant::now() + self.deadline }
+        Envelope::new(headers, Instant::now() + self.deadline)
     }
 
     async fn read(

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, RANGE, TRAILER,
-};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
 use super::client::UpstreamClient;
@@ -22,19 +19,6 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// restarting neighbour, and no burden on a caller that would fail anyway.
 const BEFORE_SECOND_TRY: Duration = Duration::from_millis(100);
 
-/// What of the client's headers concerns its own body, or a part or an older copy of an answer.
-/// Translations make bodies of their own and need answers whole.
-static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 8] = [
-    CONTENT_ENCODING,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    IF_MODIFIED_SINCE,
-    IF_NONE_MATCH,
-    IF_RANGE,
-    RANGE,
-    TRAILER,
-];
-static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
 /// What of an answer's headers concerns its body as it was sent.
 static OF_THE_ANSWER_S_MESSAGE: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LENGTH, TRAILER];
 static THE_ANSWER_S_MESSAGE: Names = Names::new(&OF_THE_ANSWER_S_MESSAGE);
@@ -104,9 +88,6 @@ async fn read(
 
 fn headers(request: &UpstreamRequest, envelope: &Envelope) -> Result<HeaderMap, Failure> {
     let mut headers = envelope.headers.clone();
-    THE_CLIENT_S_MESSAGE.remove_from(&mut headers);
-    // The cheapest encoding to undo that every server has.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     if request.body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }

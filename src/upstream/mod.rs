@@ -8,31 +8,19 @@ mod call;
 mod client;
 mod connector;
 mod encoding;
+mod envelope;
 mod fault;
 mod pool;
-
-use http::HeaderMap;
-use tokio::time::Instant;
 
 pub use client::{StartError, UpstreamClient};
 pub use connector::Roots;
 pub use encoding::{DecodeError, decode_body};
+pub use envelope::Envelope;
 pub(crate) use fault::past_deadline;
 pub use pool::AnswerBody;
 
 use crate::failure::Failure;
 use crate::message::{UpstreamRequest, UpstreamResponse};
-
-/// What all upstream calls of one exchange have in common.
-///
-/// Never formatted: credentials are inside, so there is no `Debug`.
-#[derive(Clone)]
-pub struct Envelope {
-    /// End-to-end headers, made by [`crate::passthrough::outgoing_headers`].
-    pub headers: HeaderMap,
-    /// When the whole exchange must be over.
-    pub deadline: Instant,
-}
 
 /// Sends one buffered call. A trait, so that flows can be driven in tests without a socket.
 pub trait Upstream: Send + Sync + 'static {

@@ -196,7 +196,7 @@ impl Desk {
             }
         };
         let deadline = Instant::now() + receiver.webhook.logs_timeout;
-        let envelope = Envelope { headers: receiver.log_headers(), deadline };
+        let envelope = Envelope::new(receiver.log_headers(), deadline);
         let Some(outcome) = exchange.deliver(&event, &envelope).await else {
             return (None, false);
         };

@@ -20,7 +20,7 @@ fn envelope(headers: &[(&str, &str)]) -> Envelope {
     for (name, value) in headers {
         map.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
     }
-    Envelope { headers: map, deadline: Instant::now() + PATIENCE }
+    Envelope::new(map, Instant::now() + PATIENCE)
 }
 
 fn get(target: &'static str) -> UpstreamRequest {

@@ -168,7 +168,7 @@ fn envelope(path: &str) -> Envelope {
         HeaderValue::from_str(&format!("Bearer {secret}")).unwrap(),
     );
     headers.insert("x-polytomic-version", HeaderValue::from_static("2025-09-18"));
-    Envelope { headers, deadline: tokio::time::Instant::now() + Duration::from_secs(600) }
+    Envelope::new(headers, tokio::time::Instant::now() + Duration::from_secs(600))
 }
 
 impl Upstream for InProcess {

@@ -195,5 +195,5 @@ fn envelope(parts: Parts) -> Envelope {
     let mut headers: HeaderMap = outgoing_headers(parts.headers, &arrival, &[]);
     let version = HeaderValue::from_static(UPSTREAM_VERSION);
     headers.insert(VERSION_HEADER, version);
-    Envelope { headers, deadline: Instant::now() + Duration::from_secs(600) }
+    Envelope::new(headers, Instant::now() + Duration::from_secs(600))
 }
