@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body::Body as _;
 use tokio::time::Instant;
 
 use super::anew::Anew;
 use super::location::{self, Front};
+use super::long::in_turn;
 use super::outcome::{CALLS_HEADER, DISCLOSED_HEADER, RULE_HEADER};
 use super::staged::Courses;
 use super::{Bounds, Ceilings, Choice, Exchange, Outcome, Turn, deprecation, request_path};
@@ -58,13 +58,6 @@ static THE_SHIM: Names = Names::new(&OF_THE_SHIM);
 
 /// The largest 401 body that is rebuilt; a longer one is no error message.
 const MAX_ERROR: usize = 64 * 1024;
-
-/// An answer of so many bytes lets others be made before it is written. Making one takes several times
-/// as long as writing it, and whoever reads has fallen asleep meanwhile: to write to one who sleeps
-/// is to wake it, a microsecond or several, and to one who has just been woken is not. Of lists of 50
-/// (64 KB) each woke 1.5 times; it is 0.4 like this, and 9 us of 117 less. A single answer is made too
-/// soon to gain.
-const LONG: u64 = 16 << 10;
 
 impl Workings {
     /// A translator over `client` by `rules` as far as `rollout` says, counting in `metrics`.
@@ -233,10 +226,7 @@ impl Workings {
         };
         // What the answer takes in memory is taken until the client has it.
         response.body_mut().set_pass(pass);
-        if response.body().size_hint().lower() >= LONG {
-            tokio::task::yield_now().await;
-        }
-        Ok(response)
+        Ok(in_turn(response).await)
     }
 
     /// Forwards a legacy request that no rule is for. Only its version changes on the way up; on

@@ -11,6 +11,7 @@ mod drive;
 mod handler;
 mod limits;
 mod location;
+mod long;
 mod outcome;
 mod request_path;
 mod session;
