@@ -29,23 +29,24 @@ impl Object<'_> {
         Some(Text::owned([before, value.as_text(), after].concat()))
     }
 
-    /// Appends the object with those of its members that `is_kept`, which is asked of each in order.
+    /// Appends the object with those of its members that `is_kept`, which is asked of each in order: by its
+    /// key, and by its value where it asks for that.
     pub fn write_some<'o>(
         &'o self,
-        mut is_kept: impl FnMut(&str, &Text<'o>) -> bool,
+        mut is_kept: impl FnMut(&str, &dyn Fn() -> Text<'o>) -> bool,
         out: &mut String,
     ) {
         let mut writer = Writer::new(&self.source, out);
         for member in self.listed() {
             match self.edits.of(member.order) {
-                None if is_kept(&member.name(&self.source), &self.look(member)) => {
+                None if is_kept(&member.name(&self.source), &|| self.look(member)) => {
                     writer.extend(member.whole());
                 }
                 None => writer.end_run(),
                 Some(edit) => {
                     writer.end_run();
                     if let Some(set) = edit
-                        && is_kept(&set.key, &set.value)
+                        && is_kept(&set.key, &|| set.value.borrowed())
                     {
                         writer.member(set);
                     }
@@ -54,7 +55,7 @@ impl Object<'_> {
         }
         writer.end_run();
         for set in self.edits.added() {
-            if is_kept(&set.key, &set.value) {
+            if is_kept(&set.key, &|| set.value.borrowed()) {
                 writer.member(set);
             }
         }

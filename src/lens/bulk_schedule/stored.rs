@@ -128,13 +128,15 @@ impl<'a> Stored<'a> {
         let Some(default) = &self.default else { return false };
         let (start, mut is_silent) = (out.len(), false);
         out.push_str(r#"{"item":"none","schedule":"#);
-        let is_shown = |key: &str, value: &Text<'_>| {
-            if key == FREQUENCY {
-                is_silent = value.is_string(SILENT);
-            }
-            !is_unseen(key)
-        };
-        default.write_some(is_shown, out);
+        default.write_some(
+            |key, value| {
+                if key == FREQUENCY {
+                    is_silent = value().is_string(SILENT);
+                }
+                !is_unseen(key)
+            },
+            out,
+        );
         out.push('}');
         if is_silent {
             out.truncate(start);
@@ -164,10 +166,11 @@ fn show_additional(entry: &Object<'_>, out: &mut String) -> bool {
     entry.write_some(
         |key, value| {
             if key == MODE {
-                mode = value.as_string().is_some().then(|| value.clone());
+                mode = Some(value()).filter(|mode| mode.as_string().is_some());
                 return false;
             }
             if let Some(place) = HIDDEN.iter().position(|own| *own == key) {
+                let value = value();
                 hidden[place] = !value.is_null() && !value.is_empty_array();
                 return false;
             }
