@@ -1,4 +1,4 @@
-//! The loop that sends what flows ask for.
+//! The loops that send what flows ask for.
 
 use std::collections::VecDeque;
 
@@ -21,17 +21,16 @@ pub(super) async fn drive<U: Upstream>(
 ) -> Result<LegacyResponse, Failure> {
     let mut progress = flow.start()?;
     loop {
-        let mut questions = match progress {
+        let questions = match progress {
             Progress::Done(response) => return Ok(response),
             Progress::Ask(questions) => questions,
         };
-        match questions.pop() {
+        match <[Question; 1]>::try_from(questions) {
             // Most requests take one call, or one after another: nothing is to be kept track of then.
-            Some(Question { id, request, .. }) if questions.is_empty() => {
+            Ok([Question { id, request, .. }]) => {
                 progress = flow.answer(id, session.call(request, patience).await)?;
             }
-            last => {
-                questions.extend(last);
+            Err(questions) => {
                 return boxed(|| drive_many(flow, session, questions, concurrency, patience)).await;
             }
         }

@@ -108,21 +108,15 @@ impl Limits {
         Some(Permit { _all: all, _caller: own })
     }
 
-    /// Waits for permission, the caller's own first: who waits for that holds nobody else up.
+    /// Waits for permission where [`Self::acquire_now`] gives none, for the caller's own first: who waits
+    /// for that holds nobody else up.
     ///
     /// Only the first call of a request is refused where too many wait: a request that has begun
     /// may have written something, and how many of those there are is limited already.
     ///
     /// # Errors
     /// [`Key::Overloaded`] or [`Key::CallerOverloaded`].
-    pub async fn acquire(
-        &self,
-        caller: &CallerLimit,
-        is_first: bool,
-    ) -> Result<Permit, Box<Failure>> {
-        if let Some(permit) = self.acquire_now(caller) {
-            return Ok(permit);
-        }
+    pub async fn wait(&self, caller: &CallerLimit, is_first: bool) -> Result<Permit, Box<Failure>> {
         let most = |ceiling| if is_first { ceiling } else { usize::MAX };
         let _waits_too = caller
             .waiting
@@ -161,14 +155,15 @@ mod tests {
             limits.of(Salt::fixed().fingerprint(b"1")),
             limits.of(Salt::fixed().fingerprint(b"2")),
         );
-        let first = limits.acquire(&one, true).await.unwrap();
-        let _second = limits.acquire(&one, true).await.unwrap();
+        let first = limits.acquire_now(&one).unwrap();
+        let _second = limits.acquire_now(&one).unwrap();
+        assert!(limits.acquire_now(&one).is_none());
         let soon = std::time::Duration::from_millis(10);
-        assert!(tokio::time::timeout(soon, limits.acquire(&one, true)).await.is_err());
-        let _third = limits.acquire(&other, true).await.unwrap();
-        assert!(tokio::time::timeout(soon, limits.acquire(&other, true)).await.is_err());
+        assert!(tokio::time::timeout(soon, limits.wait(&one, true)).await.is_err());
+        let _third = limits.acquire_now(&other).unwrap();
+        assert!(tokio::time::timeout(soon, limits.wait(&other, true)).await.is_err());
         drop(first);
-        assert!(limits.acquire(&one, true).await.is_ok());
+        assert!(limits.wait(&one, true).await.is_ok());
     }
 
     #[tokio::test]
@@ -177,18 +172,18 @@ mod tests {
         let limits = Arc::new(Limits::new(1, 1).with_ceilings(ceilings));
         let caller = |name: &[u8]| limits.of(Salt::fixed().fingerprint(name));
         let one = caller(b"1");
-        let held = limits.acquire(&one, true).await.unwrap();
+        let held = limits.acquire_now(&one).unwrap();
         let wait = |caller: Arc<CallerLimit>, is_first| {
             let limits = limits.clone();
-            tokio::spawn(async move { limits.acquire(&caller, is_first).await.map(drop) })
+            tokio::spawn(async move { limits.wait(&caller, is_first).await.map(drop) })
         };
         let waiting = wait(one.clone(), true);
         tokio::task::yield_now().await;
-        let refused = limits.acquire(&one, true).await.unwrap_err();
+        let refused = limits.wait(&one, true).await.unwrap_err();
         assert_eq!((refused.key, refused.retry_after), (Key::CallerOverloaded, Some(COME_AGAIN)));
         let other = wait(caller(b"2"), true);
         tokio::task::yield_now().await;
-        let refused = limits.acquire(&caller(b"3"), true).await.unwrap_err();
+        let refused = limits.wait(&caller(b"3"), true).await.unwrap_err();
         assert_eq!((refused.key, refused.retry_after), (Key::Overloaded, Some(COME_AGAIN)));
         let begun = wait(caller(b"3"), false);
         tokio::task::yield_now().await;
@@ -196,7 +191,7 @@ mod tests {
         for task in [waiting, other, begun] {
             assert!(task.await.unwrap().is_ok());
         }
-        assert!(limits.acquire(&one, true).await.is_ok());
+        assert!(limits.wait(&one, true).await.is_ok());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl<'s, U: Upstream> Session<'s, U> {
 
     /// Waits for permission to send one.
     async fn turn(&self) -> Result<Permit, Failure> {
-        let turn = self.limits.acquire(&self.caller, self.calls() == 0);
+        let turn = self.limits.wait(&self.caller, self.calls() == 0);
         let turn = tokio::time::timeout_at(self.envelope.deadline, turn).await;
         turn.map_err(|_| past_deadline())?.map_err(|failure| *failure)
     }

@@ -78,7 +78,7 @@ pub trait Flow: Send {
     /// The exchange fails, whatever is still under way.
     fn answer(&mut self, id: usize, answer: Answer) -> Result<Progress, Failure>;
 
-    /// What is to be disclosed; to be asked once it is over.
+    /// Hands over what is to be disclosed, once the flow is done or has failed; nothing is left of it.
     fn take_report(&mut self) -> Report;
 }
 

@@ -186,9 +186,6 @@ struct Key {
     is_plain: bool,
 }
 
-/// The key, and where the value begins.
-type Member = (Key, usize);
-
 /// What comes between two members.
 const MORE: u16 = u16::from_ne_bytes(*b",\"");
 /// What comes between a key and its value.
@@ -212,7 +209,7 @@ fn plain_key(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<usize> {
 /// The key at `at`, and where its value begins, where something is escaped, or space stands around the
 /// colon.
 #[inline(never)]
-fn unusual_member(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<Member> {
+fn unusual_member(text: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<(Key, usize)> {
     let (end, is_plain) = string(text, marks, at + 1)?;
     let colon = skip_space(text, end);
     let key = Key { start: at, end, is_plain };

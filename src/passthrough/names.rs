@@ -49,32 +49,19 @@ impl Names {
         let mut found = 0;
         for name in headers.keys() {
             // By their lengths, most need no closer look.
-            let mut may_be = lengths[length(name)];
-            let is_found = loop {
-                if may_be == 0 {
-                    break false;
-                }
-                let place = may_be.trailing_zeros();
-                if self.names.get(place as usize) == Some(name) {
-                    found |= 1 << place;
-                    break true;
-                }
-                may_be &= may_be - 1;
-            };
-            if !is_found {
-                others(name);
+            let mut may_be = places(lengths[length(name)]);
+            match may_be.find(|place| self.names.get(*place) == Some(name)) {
+                Some(place) => found |= 1 << place,
+                None => others(name),
             }
         }
         Found(found)
     }
 
     /// Takes out every line of those that were found.
-    pub(crate) fn remove_found(&self, headers: &mut HeaderMap, Found(mut found): Found) {
-        while found != 0 {
-            if let Some(name) = self.names.get(found.trailing_zeros() as usize) {
-                headers.remove(name);
-            }
-            found &= found - 1;
+    pub(crate) fn remove_found(&self, headers: &mut HeaderMap, Found(found): Found) {
+        for name in places(found).filter_map(|place| self.names.get(place)) {
+            headers.remove(name);
         }
     }
 
@@ -82,6 +69,15 @@ impl Names {
     pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
         self.remove_found(headers, self.among(headers));
     }
+}
+
+/// The places of the bits that are set.
+fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
 }
 
 impl Found {

@@ -65,16 +65,14 @@ impl Template {
         let mut parts = path.strip_prefix('/')?.split('/');
         let mut bindings = Bindings::new();
         for segment in &self.segments {
-            match (segment, parts.next()?) {
-                (Segment::Literal(literal), part) => {
-                    let is_same =
-                        literal == part || (part.contains('%') && decoded(part) == *literal);
-                    is_same.then_some(())?;
-                }
-                (Segment::Variable(_), "") => return None,
-                (Segment::Variable(name), part) => {
+            let part = parts.next()?;
+            match segment {
+                Segment::Literal(literal) if literal == part => {}
+                Segment::Literal(literal) if part.contains('%') && decoded(part) == *literal => {}
+                Segment::Variable(name) if !part.is_empty() => {
                     bindings.push((name.clone(), part.to_owned()));
                 }
+                Segment::Literal(_) | Segment::Variable(_) => return None,
             }
         }
         parts.next().is_none().then_some(bindings)

@@ -32,7 +32,7 @@ static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Envelope {
-    /// End-to-end headers, as each call has them.
+    /// End-to-end headers that each call has.
     pub headers: HeaderMap,
     /// When the whole exchange must be over.
     pub deadline: Instant,
