@@ -1,7 +1,7 @@
 //! Staged rollout: which requests are translated, and how translated answers compare with
 //! upstream's own legacy answers while it still gives them.
 //!
-//! [`Plan`] is what a rollout file says, read by [`load`]; [`Rollout`] is what is in force, live
+//! [`Plan`] is what a rollout file says, read by [`load()`]; [`Rollout`] is what is in force, live
 //! changes and the breaker included. For each request it names a [`Course`], a function of the
 //! plan, the rule and a hash of the caller, so that replicas agree without talking. What runs
 //! beside a request ([`Beside`]) only ever reads, has limits of its own, and is never waited for.
