@@ -1,79 +1,85 @@
 //! Where strings end: bytes that are special in them, looked for in blocks of 64.
 
-use super::scan::specials;
+use fearless_simd::{Level, Simd, SimdFrom, dispatch, u8x64};
+
+use super::scan::specials_of;
 
 /// How many bytes a block has: a bit for each.
-const BLOCK: usize = 64;
+const BLOCK: u32 = 64;
 
-/// The marked bytes of a text, found as a reader comes to them.
-pub(super) struct Marks<'t> {
-    text: &'t [u8],
-    /// Where the block begins that was looked at last.
-    base: usize,
-    /// A bit for each marked byte of it, the lowest for the first.
-    block: u64,
+/// The marked bytes of a text shorter than 4 GiB: quotes, backslashes, control characters, and what is behind its end.
+pub(super) struct Marks {
+    /// A bit for each byte of a block, the lowest for the first.
+    blocks: Vec<u64>,
 }
 
-impl<'t> Marks<'t> {
-    pub fn of(text: &'t [u8]) -> Self {
-        Self { text, base: 0, block: marks(text, 0) }
-    }
+/// One marked byte.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    /// Where its block begins.
+    base: u32,
+    /// The bits of the block, from its own.
+    bits: u64,
+}
 
-    /// The index of the first marked byte at or after `at`; the length of the text or more if there is
-    /// none.
+impl Mark {
+    /// Its index.
     #[inline(always)]
-    pub fn next(&mut self, at: usize) -> usize {
-        // Most are in the block that was looked at last.
-        let offset = at.wrapping_sub(self.base);
-        if offset < BLOCK {
-            let rest = self.block >> offset;
-            if rest != 0 {
-                return at + rest.trailing_zeros() as usize;
-            }
-        }
-        self.seek(at)
-    }
-
-    /// The same where it may be in another block.
-    #[inline(never)]
-    fn seek(&mut self, at: usize) -> usize {
-        let base = at - at % BLOCK;
-        if base != self.base {
-            (self.base, self.block) = (base, marks(self.text, base));
-        }
-        let mut found = self.block & (u64::MAX << (at % BLOCK));
-        while found == 0 {
-            self.base += BLOCK;
-            if self.base >= self.text.len() {
-                return self.text.len();
-            }
-            self.block = marks(self.text, self.base);
-            found = self.block;
-        }
-        self.base + found.trailing_zeros() as usize
+    pub fn place(self) -> u32 {
+        self.base + self.bits.trailing_zeros()
     }
 }
 
-/// The marks of the block that begins there.
-fn marks(text: &[u8], base: usize) -> u64 {
-    let rest = text.get(base..).unwrap_or_default();
-    if let Some(block) = rest.first_chunk() {
-        return marks_of(block);
+impl Marks {
+    /// Looks at all of a text, with the widest vectors that the processor has.
+    pub fn of(text: &[u8]) -> Self {
+        Self { blocks: dispatch!(Level::new(), simd => marks(simd, text)) }
     }
-    // Nothing is behind the end: spaces are not marked.
-    let mut block = [b' '; BLOCK];
-    for (byte, own) in block.iter_mut().zip(rest) {
-        *byte = *own;
+
+    /// The first marked byte at or after `at`.
+    #[inline(never)]
+    pub fn find(&self, at: u32) -> Mark {
+        let mut mask = u64::MAX << (at % BLOCK);
+        let mut base = at - at % BLOCK;
+        loop {
+            let Some(block) = self.blocks.get((base / BLOCK) as usize) else {
+                return Mark { base, bits: 0 };
+            };
+            let bits = block & mask;
+            if bits != 0 {
+                return Mark { base, bits };
+            }
+            mask = u64::MAX;
+            base += BLOCK;
+        }
     }
-    marks_of(&block)
+
+    /// The same, from another one of which is known that `COUNT` are marked before `at`, itself among
+    /// them: a third of the work, and it need not wait for `at`.
+    #[inline(always)]
+    pub fn find_behind<const COUNT: usize>(&self, mark: Mark, at: u32) -> Mark {
+        let Mark { base, mut bits } = mark;
+        for _ in 0..COUNT {
+            bits &= bits.wrapping_sub(1);
+        }
+        if bits == 0 { self.find(at) } else { Mark { base, bits } }
+    }
 }
 
 #[inline(always)]
-fn marks_of(block: &[u8; BLOCK]) -> u64 {
-    let (parts, _) = block.as_chunks::<16>();
-    let mut marks = 0;
-    for (place, part) in parts.iter().enumerate() {
-        marks |= u64::from(specials(*part)) << (16 * place);
+fn marks<S: Simd>(simd: S, text: &[u8]) -> Vec<u64> {
+    let (blocks, rest) = text.as_chunks();
+    let mut marks = vec![0; blocks.len() + 1];
+    for (mark, block) in marks.iter_mut().zip(blocks) {
+        *mark = specials_of(u8x64::simd_from(simd, *block));
+    }
+    // Behind the end everything is marked: looking for the next one ends there.
+    let mut last = [0; BLOCK as usize];
+    for (byte, own) in last.iter_mut().zip(rest) {
+        *byte = *own;
+    }
+    if let Some(mark) = marks.last_mut() {
+        *mark = specials_of(u8x64::simd_from(simd, last));
     }
     marks
 }
@@ -84,21 +90,54 @@ mod tests {
 
     use super::*;
 
+    /// The places of all that is marked.
+    fn marked(bytes: &[u8]) -> Vec<u32> {
+        let places = (0_u32..).zip(bytes);
+        places
+            .filter(|(_, byte)| matches!(byte, b'"' | b'\\' | 0..0x20))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
     proptest! {
         #[test]
         fn marks_are_found_from_wherever_one_looks(
             text in r#"[a-z\"\\é\n\x1f ]{0,200}"#,
-            places in prop::collection::vec(0_usize..400, 1..6),
+            places in prop::collection::vec(0_u32..400, 1..6),
         ) {
-            let bytes = text.as_bytes();
-            let mut marks = Marks::of(bytes);
+            let marks = Marks::of(text.as_bytes());
             for from in places {
-                let each = bytes.iter().enumerate().skip(from);
-                let mut marked = each.filter(|(_, byte)| matches!(byte, b'"' | b'\\' | 0..0x20));
-                let found = marks.next(from);
-                match marked.next() {
-                    Some((at, _)) => prop_assert_eq!(found, at),
-                    None => prop_assert!(found >= bytes.len()),
+                let found = marks.find(from).place();
+                match marked(text.as_bytes()).into_iter().find(|place| *place >= from) {
+                    Some(place) => prop_assert_eq!(found, place),
+                    None => prop_assert!(found as usize >= text.len()),
+                }
+            }
+        }
+
+        #[test]
+        fn marks_are_found_from_others(text in r#"[a-z\"\\é\n\x1f ]{0,300}"#) {
+            let marks = Marks::of(text.as_bytes());
+            for row in marked(text.as_bytes()).windows(3) {
+                let mark = marks.find(row[0]);
+                prop_assert_eq!(marks.find_behind::<1>(mark, row[0] + 1).place(), row[1]);
+                prop_assert_eq!(marks.find_behind::<2>(mark, row[1] + 1).place(), row[2]);
+            }
+        }
+
+        #[test]
+        fn vectors_of_any_width_find_the_same(text in r#"[a-z\"\\é\n\x1f ]{0,300}"#) {
+            let bytes = text.as_bytes();
+            let found = Marks::of(bytes).blocks;
+            prop_assert_eq!(&found, &dispatch!(Level::baseline(), simd => marks(simd, bytes)));
+            #[cfg(target_arch = "x86_64")]
+            {
+                let best = Level::new();
+                if let Some(narrower) = best.as_avx2() {
+                    prop_assert_eq!(&found, &narrower.vectorize(|| marks(narrower, bytes)));
+                }
+                if let Some(narrower) = best.as_sse4_2() {
+                    prop_assert_eq!(&found, &narrower.vectorize(|| marks(narrower, bytes)));
                 }
             }
         }
