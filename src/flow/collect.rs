@@ -4,7 +4,7 @@
 //! with, so that the walk and the reads overlap. Order is upstream's. A list comes whole or not at
 //! all: half a list is worse than none.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -26,10 +26,10 @@ pub(super) struct CollectFlow {
     /// The first page's envelope without its items, and its headers.
     first: Option<(String, HeaderMap)>,
     items: Items,
-    /// Of a list whose items are completed.
-    slots: Vec<Slot>,
-    /// Item reads that are not answered yet.
-    reading: usize,
+    /// Of a list whose items are completed: from the first whose read is not answered yet.
+    slots: VecDeque<Slot>,
+    /// How many slots there were before those.
+    settled: usize,
     pages: usize,
     walked: bool,
     tokens: HashSet<String>,
@@ -37,10 +37,19 @@ pub(super) struct CollectFlow {
 }
 
 /// The place of one item.
-#[derive(Default)]
-struct Slot {
-    /// Its legacy view; none while it is read, and for good if it is gone.
-    item: Option<String>,
+enum Slot {
+    /// It is read.
+    Awaited,
+    /// It is gone.
+    Gone,
+    /// It waits for one before it.
+    Waiting(Box<Waiting>),
+}
+
+/// An item whose turn to be written has not come.
+struct Waiting {
+    /// Its legacy view.
+    item: String,
     report: Report,
 }
 
@@ -95,8 +104,8 @@ impl CollectFlow {
             report: Report::default(),
             first: None,
             items: Items::default(),
-            slots: Vec::new(),
-            reading: 0,
+            slots: VecDeque::new(),
+            settled: 0,
             pages: 0,
             walked: false,
             tokens: HashSet::new(),
@@ -199,12 +208,11 @@ impl CollectFlow {
             self.add(collect, item, object)?;
             return Ok(None);
         };
-        let place = self.slots.len();
-        self.slots.push(Slot::default());
+        let place = self.settled + self.slots.len();
+        self.slots.push_back(Slot::Awaited);
         let path = template.fill(&self.job.bindings, Some(item))?;
         let request =
             UpstreamRequest::new(Method::GET, crate::rules::template::target(&path, None)?);
-        self.reading += 1;
         Ok(Some(Question { id: place + 1, urgent: false, request }))
     }
 
@@ -216,9 +224,13 @@ impl CollectFlow {
         let Some((_, take)) = &collect.complete else {
             return Err(defect("an item nobody asked for"));
         };
-        self.reading = self.reading.saturating_sub(1);
+        let index = place.checked_sub(self.settled);
+        let slot = index.and_then(|index| self.slots.get_mut(index));
+        let slot = slot.ok_or_else(|| defect("an item without a place"))?;
         if answer.status == StatusCode::NOT_FOUND {
+            *slot = Slot::Gone;
             self.report.took("complete.gone");
+            self.settle(collect);
             return self.progress(Vec::new());
         }
         if !answer.status.is_success() {
@@ -230,7 +242,18 @@ impl CollectFlow {
         let envelope = text.object();
         let item = envelope.as_ref().and_then(|envelope| take.first_of(envelope));
         let item = item.ok_or_else(|| invalid(take.source(), "the item"))?;
-        self.fill(place, &item)?;
+        if index == Some(0) {
+            self.items.expect((item.as_text().len() + 1) * self.slots.len());
+            self.slots.pop_front();
+            self.settled += 1;
+            self.add(collect, &item, None)?;
+        } else {
+            let mut waiting = Waiting { item: String::new(), report: Report::default() };
+            down_into(&rule, &item, &mut waiting.report, &mut waiting.item)?;
+            waiting.item.shrink_to_fit();
+            *slot = Slot::Waiting(Box::new(waiting));
+        }
+        self.settle(collect);
         self.progress(Vec::new())
     }
 
@@ -251,41 +274,30 @@ impl CollectFlow {
         Ok(())
     }
 
-    fn fill(&mut self, place: usize, item: &Text<'_>) -> Result<(), Failure> {
-        let slot = self.slots.get_mut(place).ok_or_else(|| defect("an item without a place"))?;
-        let mut text = String::new();
-        down_into(&self.job.rule, item, &mut slot.report, &mut text)?;
-        text.shrink_to_fit();
-        slot.item = Some(text);
-        Ok(())
+    /// Adds the items whose turn has come: nothing is kept twice, and little out of its order.
+    fn settle(&mut self, collect: &Collect) {
+        while let Some(slot) = self.slots.pop_front_if(|slot| !matches!(slot, Slot::Awaited)) {
+            self.settled += 1;
+            let Slot::Waiting(waiting) = slot else { continue };
+            if !waiting.report.is_empty() {
+                self.report.rebase_to_item(&collect.items, self.items.count);
+            }
+            self.report.absorb(waiting.report);
+            self.items.next().push_str(&waiting.item);
+        }
+        self.report.rebase("");
     }
 
     fn progress(&mut self, questions: Vec<Question>) -> Result<Progress, Failure> {
-        if !self.walked || self.reading > 0 {
+        if !self.walked || !self.slots.is_empty() {
             return Ok(Progress::Ask(questions));
         }
-        let rule = self.job.rule.clone();
-        let Calls::Collect(collect) = &rule.calls else {
-            return Err(defect("one request in the flow of a list"));
-        };
         let (skeleton, headers) =
             self.first.take().ok_or_else(|| defect("a list without a page"))?;
         let (before, after) =
             skeleton.split_once(MARK).ok_or_else(|| defect("a list without a place for items"))?;
         let mut body = Content::default();
         body.push(before.to_owned());
-        let completed = self.slots.iter().filter_map(|slot| slot.item.as_ref());
-        // With a comma before each.
-        self.items.expect(completed.map(|item| item.len() + 1).sum());
-        for slot in std::mem::take(&mut self.slots) {
-            let Some(item) = slot.item else { continue };
-            if !slot.report.is_empty() {
-                self.report.rebase_to_item(&collect.items, self.items.count);
-            }
-            self.report.absorb(slot.report);
-            self.items.next().push_str(&item);
-        }
-        self.report.rebase("");
         std::mem::take(&mut self.items).into_pieces().for_each(|piece| body.push(piece));
         body.push(after.to_owned());
         Ok(Progress::Done(LegacyResponse {
@@ -339,3 +351,6 @@ fn next_token(collect: &Collect, page: &Object<'_>) -> Result<Option<String>, Fa
     let text = token.as_string().ok_or_else(|| invalid(pages.next.source(), "a string"))?;
     Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
 }
+
+#[cfg(test)]
+mod tests;
