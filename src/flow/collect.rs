@@ -64,8 +64,9 @@ struct Items {
 /// Bytes after which a piece ends: few enough that none is ever copied as it grows large, and
 /// enough that a socket is not asked to write each item by itself.
 const PIECE: usize = 38 << 10;
-/// Room for a piece and the item that ends it; most are smaller than what is between the two.
-const ROOM: usize = 40 << 10;
+/// Room for a piece and the item that ends it; most are smaller than what is between the two. A little
+/// less than 40 KiB, for which the allocator would take 48.
+const ROOM: usize = (40 << 10) - 16;
 
 impl Items {
     /// Makes room for items of so many bytes in all, unless there is some: growing from nothing would

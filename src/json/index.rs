@@ -73,9 +73,30 @@ impl Index {
         self.count
     }
 
-    /// Whether an indexed member before that one has a key as long as its own.
-    pub fn has_as_long_before(&self, order: u32) -> bool {
-        self.before.get(order as usize).is_some_and(|before| *before > 0)
+    /// Whether two of them have the same key, in the text of the object.
+    pub fn has_twins(&self, text: &str) -> bool {
+        let key = |place: u8, length: usize| {
+            let start = *self.keys.get(usize::from(place) - 1)? as usize;
+            text.as_bytes().get(start..start + length)
+        };
+        let before = |place: u8| self.before.get(usize::from(place) - 1).map_or(0, |place| *place);
+        let chain = |from: u8| {
+            let place = |place: u8| (place > 0).then_some(place);
+            std::iter::successors(place(from), move |one| place(before(*one)))
+        };
+        // Of two that are the same, one has the other among those before it that are as long: most objects
+        // have none that do.
+        let have_others = self.before != [0; INDEXED];
+        have_others
+            && self.last.iter().enumerate().filter(|(_, last)| **last > 0).any(|(length, last)| {
+                chain(*last).any(|one| {
+                    let own = key(one, length);
+                    let is_same = |other| {
+                        own.zip(key(other, length)).is_some_and(|(own, other)| is_same(own, other))
+                    };
+                    chain(before(one)).any(is_same)
+                })
+            })
     }
 
     /// The order of the last member that has that key, in the text of the object; of those whose bit

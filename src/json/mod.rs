@@ -19,6 +19,7 @@ mod writer;
 
 pub use array::Array;
 pub use object::Object;
+pub(crate) use scan::{push_escaped, push_quoted};
 
 use std::borrow::Cow;
 

@@ -102,14 +102,8 @@ impl<'a> Object<'a> {
     /// Whether any key may stand more than once; where none does, looking for each of many can be
     /// spared.
     pub fn may_repeat(&self) -> bool {
-        let (index, members) = (self.index(), self.listed());
-        let twin = |order: u32| {
-            let key = index.member(&members, order)?.name(&self.source);
-            index.find(&self.source, &key, 1 << order)
-        };
-        // Of two that are the same, the second has one as long before it.
-        let mut may_be = (0..index.count()).filter(|order| index.has_as_long_before(*order));
-        index.has_rest() || may_be.any(|order| twin(order).is_some())
+        let index = self.index();
+        index.has_rest() || index.has_twins(&self.source)
     }
 
     /// Gives a key a value, in its place if it has one, else at the end.

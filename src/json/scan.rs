@@ -75,6 +75,7 @@ pub(super) fn special_in_string(text: &[u8], mut at: usize) -> usize {
 }
 
 /// Whether nothing in a text has to be escaped.
+#[inline(always)]
 fn is_plain(text: &[u8]) -> bool {
     let (chunks, rest) = text.as_chunks::<16>();
     if !chunks.iter().all(|chunk| specials(*chunk) == 0) {
@@ -196,7 +197,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Appends a text as a JSON string.
-pub(super) fn push_quoted(text: &str, out: &mut String) {
+pub(crate) fn push_quoted(text: &str, out: &mut String) {
     if !is_plain(text.as_bytes()) {
         out.push_str(&serde_json::Value::from(text).to_string());
         return;
@@ -204,6 +205,16 @@ pub(super) fn push_quoted(text: &str, out: &mut String) {
     out.push('"');
     out.push_str(text);
     out.push('"');
+}
+
+/// Appends what stands inside the quotes of a text as a JSON string.
+pub(crate) fn push_escaped(text: &str, out: &mut String) {
+    if is_plain(text.as_bytes()) {
+        out.push_str(text);
+        return;
+    }
+    let quoted = quote(text);
+    out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
 }
 
 /// Whether a text is the JSON string `value`, however it is escaped.

@@ -19,6 +19,7 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::lines::Lines;
 use super::log::ALWAYS;
+use crate::json::{push_escaped, push_quoted};
 use crate::settings::LogFormat;
 
 /// Writes a line for each event.
@@ -244,7 +245,7 @@ impl Visit for Members<'_> {
         self.name(field);
         match self.format {
             LogFormat::Human => drop(write!(self.out, "{value:?}")),
-            LogFormat::Json => quote(self.out, value),
+            LogFormat::Json => push_quoted(value, self.out),
         }
     }
 
@@ -286,26 +287,8 @@ struct Escaped<'o>(&'o mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        if text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-            let mut quoted = String::new();
-            quote(&mut quoted, text);
-            let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            self.0.push_str(inner.unwrap_or_default());
-        } else {
-            self.0.push_str(text);
-        }
+        push_escaped(text, self.0);
         Ok(())
-    }
-}
-
-fn quote(out: &mut String, text: &str) {
-    match text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-        true => out.push_str(&serde_json::Value::from(text).to_string()),
-        false => {
-            out.push('"');
-            out.push_str(text);
-            out.push('"');
-        }
     }
 }
 

@@ -28,7 +28,7 @@ fn read(place: usize, is_gone: bool) -> Answer {
         false => {
             let id = format!("sync-{place}");
             // Every other one has an identity that legacy clients are shown in another place.
-            let identities = json!({"mappings": if place % 2 == 0 { json!([{"source": id}]) } else { json!([]) }});
+            let identities = json!({"mappings": if place.is_multiple_of(2) { json!([{"source": id}]) } else { json!([]) }});
             answer(
                 200,
                 &json!({"data": {"id": id, "identities": identities, "name": "x".repeat(place * 700)}}),
