@@ -27,6 +27,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
+use crate::boxed::boxed;
 use crate::caller::{Caller, Callers, Fingerprint, Owners, Refusal, Salt, scoped_organization};
 use crate::failure::{Failure, Key};
 use crate::flow::{self, Job};
@@ -202,8 +203,25 @@ impl<U: Upstream> Exchange<U> {
         // Made anew, not taken from `usage`, which tells clients apart by a hash that could be forged:
         // what a caller may see goes by this one.
         let fingerprint = self.salt.of(&envelope.headers);
+        one_credential(&envelope.headers)
+            .map_err(|failure| Box::new(refused(failure.into(), 0)))?;
+        // Most rules are the same for all, and nobody has to be asked.
+        if candidates.are_for_anybody() {
+            return Ok(match candidates.for_caller(None) {
+                None => Choice::Forward,
+                Some((rule, bindings)) => Choice::Translate(Chosen {
+                    rule,
+                    bindings,
+                    fingerprint,
+                    from_memory: false,
+                    calls: 0,
+                }),
+            });
+        }
         let session = self.session(envelope, fingerprint, self.metrics.look_up().clone());
-        let choice = self.choose_within(candidates, &session, envelope, fingerprint).await;
+        // What few rules need is not to be carried along by all.
+        let choice =
+            boxed(|| self.choose_within(candidates, &session, envelope, fingerprint)).await;
         choice.map_err(|refusal| Box::new(refused(refusal, session.calls())))
     }
 
@@ -214,26 +232,18 @@ impl<U: Upstream> Exchange<U> {
         envelope: &Envelope,
         fingerprint: Fingerprint,
     ) -> Result<Choice, Refusal> {
-        // Upstream could take either for the caller, and the verdict would be about the other.
-        if envelope.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
-            let message = "The request has more than one Authorization header; send one.";
-            return Err(Failure::new(Key::Unauthorized, message).into());
-        }
         let depends = candidates.depend_on_caller();
         let remembered = depends && self.callers.remembered(&fingerprint).is_some();
         let kind = match self.callers.pinned() {
             Some(kind) => Some(kind),
-            None if depends => Some(Box::pin(self.identify(session, fingerprint)).await?.kind),
+            None if depends => Some(self.identify(session, fingerprint).await?.kind),
             None => None,
         };
         let Some((rule, mut bindings)) = candidates.for_caller(kind) else {
             return Ok(Choice::Forward);
         };
         if let Some(parameter) = &rule.own_organization {
-            let check =
-                self.check_organization(session, envelope, fingerprint, &bindings, parameter);
-            // What few rules need is not to be carried along by all.
-            Box::pin(check).await?;
+            self.check_organization(session, envelope, fingerprint, &bindings, parameter).await?;
         }
         if let Some(parameter) = &rule.owner_of {
             let connection = bindings
@@ -245,7 +255,7 @@ impl<U: Upstream> Exchange<U> {
             let ask = |request| session.call(request, Patience::HandsOn);
             let identify = || self.identify(session, fingerprint);
             let find = self.owners.find(fingerprint, &connection, scoped, ask, identify);
-            let owner = Box::pin(find).await?;
+            let owner = find.await?;
             let segment = crate::rules::template::encode_segment(&owner);
             let invalid = || crate::lens::invalid("/data/organization_id", "an id");
             bindings.push(("owner".to_owned(), segment.ok_or_else(invalid)?));
@@ -356,4 +366,14 @@ impl<U: Upstream> Exchange<U> {
         let caller = self.limits.of(fingerprint);
         Session::new(&self.upstream, envelope, &self.limits, caller, meters)
     }
+}
+
+/// Upstream could take either of two credentials for the caller, and the verdict would be about the
+/// other.
+fn one_credential(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.get_all(AUTHORIZATION).iter().nth(1).is_none() {
+        return Ok(());
+    }
+    let message = "The request has more than one Authorization header; send one.";
+    Err(Failure::new(Key::Unauthorized, message))
 }

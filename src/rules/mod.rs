@@ -375,6 +375,13 @@ impl Candidates {
         self.rules.iter().any(|rule| rule.callers.is_some())
     }
 
+    /// Whether nothing has to be known of the caller.
+    pub fn are_for_anybody(&self) -> bool {
+        self.rules.iter().all(|rule| {
+            rule.callers.is_none() && rule.own_organization.is_none() && rule.owner_of.is_none()
+        })
+    }
+
     /// The rule for a kind of caller, or for anybody where the kind is not known.
     pub fn for_caller(self, kind: Option<CallerKind>) -> Option<(Arc<Rule>, Bindings)> {
         let rule = self.rules.into_iter().find(|rule| match (&rule.callers, kind) {

@@ -1,9 +1,10 @@
 //! One span and one log line for each request. Queries are left out: they may hold what is private.
 
+use std::future::poll_fn;
 use std::time::Instant;
 
 use http::Response;
-use tracing::{Instrument, Span, field};
+use tracing::{Span, field};
 
 use crate::passthrough::Body;
 use crate::server::{Handler, Incoming, RequestId};
@@ -25,14 +26,17 @@ impl<H: Handler> Handler for Traced<H> {
             disclosed = field::Empty,
         );
         telemetry::continue_trace(&span, request.headers());
-        let mut end = End { span: span.clone(), since: Instant::now(), status: None };
-        // Pinned where it is: it is large, and what takes it would move it about.
-        let handled = std::pin::pin!(self.0.handle(request));
-        let mut response = handled.instrument(span.clone()).await;
+        let mut end = End { span, since: Instant::now(), status: None };
+        // Pinned where it is: it is large, and what takes it would move it about. Entered by reference:
+        // each handle to a span that is made and dropped looks it up.
+        let mut handled = std::pin::pin!(self.0.handle(request));
+        let span = &end.span;
+        let mut response =
+            poll_fn(|context| span.in_scope(|| handled.as_mut().poll(context))).await;
         let status = response.status().as_u16();
         end.status = Some(status);
-        telemetry::tell_status(&span, status);
-        response.body_mut().set_span(span);
+        telemetry::tell_status(&end.span, status);
+        response.body_mut().set_span(end.span.clone());
         response
     }
 }
