@@ -297,7 +297,7 @@ impl Workings {
     }
 
     pub(super) fn finish(&self, outcome: Outcome, front: &Front) -> Response<Body> {
-        let Outcome { response, failure, upstream_calls, report } = outcome;
+        let Outcome { response, failure, upstream_calls, report, rule } = outcome;
         if let Some(failure) = &failure {
             failure.log();
         }
@@ -306,8 +306,9 @@ impl Workings {
             account = Account::of_error(failure.key);
         }
         account.upstream_calls = Some(upstream_calls);
-        let shown = |name| response.headers.get(name).and_then(|value| value.to_str().ok());
-        let (rule, disclosed) = (shown(RULE_HEADER), shown(DISCLOSED_HEADER));
+        let rule = rule.as_ref().map(|rule| rule.id.as_str());
+        let disclosed = response.headers.get(DISCLOSED_HEADER);
+        let disclosed = disclosed.and_then(|disclosed| disclosed.to_str().ok());
         // All at once: each time takes the span out of its place and puts it back.
         let span = tracing::Span::current();
         tracing::record_all!(

@@ -334,8 +334,8 @@ impl<U: Upstream> Exchange<U> {
             Ok(response) => (response, None),
             Err(failure) => (reply(&failure), Some(failure)),
         };
-        let mut outcome = Outcome { response, failure, upstream_calls, report };
-        stamp(&mut outcome, Some(&rule));
+        let mut outcome = Outcome { response, failure, upstream_calls, report, rule: Some(rule) };
+        stamp(&mut outcome);
         outcome
     }
 
@@ -354,7 +354,8 @@ impl<U: Upstream> Exchange<U> {
             Err(failure) => (reply(&failure), Some(failure)),
         };
         let report = flow.take_report();
-        Some(Outcome { response, failure, upstream_calls: session.calls(), report })
+        let upstream_calls = session.calls();
+        Some(Outcome { response, failure, upstream_calls, report, rule: None })
     }
 
     fn session<'s>(

@@ -1,5 +1,8 @@
 //! How a translated request ended, and the headers that say so.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::caller::Refusal;
@@ -27,6 +30,8 @@ pub struct Outcome {
     pub upstream_calls: usize,
     /// What is disclosed, and the branches taken.
     pub report: Report,
+    /// The rule; none where the request was refused before one was chosen.
+    pub rule: Option<Arc<Rule>>,
 }
 
 /// The outcome of a request that was refused before its flow began.
@@ -35,25 +40,32 @@ pub(super) fn refused(refusal: Refusal, upstream_calls: usize) -> Outcome {
         Refusal::Failure(failure) => (reply(&failure), Some(failure)),
         Refusal::Answer(response) => (response, None),
     };
-    let mut outcome = Outcome { response, failure, upstream_calls, report: Report::default() };
-    stamp(&mut outcome, None);
+    let report = Report::default();
+    let mut outcome = Outcome { response, failure, upstream_calls, report, rule: None };
+    stamp(&mut outcome);
     outcome
 }
 
 /// Adds the version and the headers that help.
-pub(super) fn stamp(outcome: &mut Outcome, rule: Option<&Rule>) {
-    let headers = &mut outcome.response.headers;
+pub(super) fn stamp(outcome: &mut Outcome) {
+    let Outcome { response, upstream_calls, report, rule, .. } = outcome;
+    let headers = &mut response.headers;
     headers.insert(VERSION_HEADER, HeaderValue::from_static(LEGACY_VERSION));
-    headers.insert(CALLS_HEADER, HeaderValue::from(outcome.upstream_calls));
-    let mut text = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
-    if let Some(rule) = rule {
-        text(RULE_HEADER, &rule.id);
+    headers.insert(CALLS_HEADER, calls(*upstream_calls));
+    if let Some(rule) = rule.as_ref().and_then(|rule| rule.header.clone()) {
+        headers.insert(RULE_HEADER, rule);
     }
-    if let Some(disclosed) = outcome.report.header() {
-        text(DISCLOSED_HEADER, &disclosed);
+    let disclosed = report.header().map(Bytes::from).map(HeaderValue::from_maybe_shared);
+    if let Some(Ok(disclosed)) = disclosed {
+        headers.insert(DISCLOSED_HEADER, disclosed);
+    }
+}
+
+/// A number as a header's value.
+fn calls(count: usize) -> HeaderValue {
+    match count {
+        // Nearly all.
+        1 => HeaderValue::from_static("1"),
+        count => HeaderValue::from(count),
     }
 }

@@ -1,5 +1,6 @@
 //! Reading a body whole, for who has to look into it.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -36,8 +37,15 @@ where
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while !body.is_end_stream() {
-        let next = tokio::time::timeout(patience, body.frame()).await;
-        let Some(frame) = next.map_err(|_| ReadError::Slow)? else { break };
+        let mut next = body.frame();
+        let next = match futures_util::poll!(&mut next) {
+            // Most come with the head, and nothing is to be timed.
+            Poll::Ready(next) => next,
+            Poll::Pending => {
+                tokio::time::timeout(patience, next).await.map_err(|_| ReadError::Slow)?
+            }
+        };
+        let Some(frame) = next else { break };
         let frame = frame.map_err(|error| ReadError::Broken(error.into()))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > limit - first.len() - all.len() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderValue, Method};
 use toml::Spanned;
 
 use super::document::{CollectDocument, Document, FollowDocument, SendDocument};
@@ -134,8 +134,10 @@ impl Compiler<'_, '_, '_> {
                 if is_envelope { envelope_lenses.push(lens) } else { lenses.push(lens) }
             }
         }
+        let id = file.trim_end_matches(".toml").replace('\\', "/");
         Some(Rule {
-            id: file.trim_end_matches(".toml").replace('\\', "/"),
+            header: HeaderValue::from_str(&id).ok(),
+            id,
             summary: document.summary.into_inner(),
             why: document.why.into_inner().trim().to_owned(),
             closes: document.closes.into_iter().map(Spanned::into_inner).collect(),

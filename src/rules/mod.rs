@@ -18,7 +18,7 @@ mod tests;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderValue, Method};
 
 pub use finding::Finding;
 pub(crate) use finding::{Findings, nearest};
@@ -43,6 +43,8 @@ pub struct Rules {
 pub struct Rule {
     /// The file's path without its extension, such as `bulk_sync/create`.
     pub id: String,
+    /// The same as the value of a header, where it can be one.
+    pub header: Option<HeaderValue>,
     /// What it does, in one line.
     pub summary: String,
     /// Why.
