@@ -356,3 +356,31 @@ fn filled(template: &Value, job: &Job) -> Value {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::LegacyRequest;
+    use crate::rules::Rules;
+
+    /// The path and query that a GET goes up with where the path upstream is another one.
+    fn goes_up(target: &'static str, path: &str) -> String {
+        let (method, target) = (Method::GET, PathAndQuery::from_static(target));
+        let candidates = Rules::embedded().unwrap().candidates(&method, target.path());
+        let (rule, bindings) = candidates.for_caller(None).unwrap();
+        let request = LegacyRequest { method, target, body: Bytes::new(), origins: None };
+        let job = Job { rule, request, bindings, idempotency_key: String::new(), max_pages: 1 };
+        upstream_target(&job, path).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_query_goes_up_without_what_a_rule_drops() {
+        assert_eq!(
+            goes_up("/api/bulk/syncs/1?limit=5&a=b", "/api/bulk/syncs/1"),
+            "/api/bulk/syncs/1?limit=5&a=b"
+        );
+        assert_eq!(goes_up("/api/bulk/syncs/1?limit=5", "/other"), "/other?limit=5");
+        assert_eq!(goes_up("/api/syncs?limit=5&a=b", "/api/syncs"), "/api/syncs?a=b");
+        assert_eq!(goes_up("/api/syncs?limit=5", "/api/syncs"), "/api/syncs");
+    }
+}

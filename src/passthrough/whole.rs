@@ -93,3 +93,47 @@ pub(crate) fn broken(detail: &str) -> Failure {
     Failure::new(Key::BadBody, "The request body ended early or is malformed; send it again.")
         .detail(detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{Stream, StreamExt, stream};
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    async fn read(
+        parts: impl Stream<Item = Result<Frame<Bytes>, Infallible>>,
+    ) -> Result<Bytes, ReadError> {
+        read_whole(StreamBody::new(parts), 10, PATIENCE).await
+    }
+
+    fn part(text: &'static str) -> Result<Frame<Bytes>, Infallible> {
+        Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_pause_but_not_for_long() {
+        let late = |pause| {
+            let late = stream::once(async move {
+                tokio::time::sleep(pause).await;
+                part("and half")
+            });
+            stream::iter([part("ha")]).chain(late)
+        };
+        assert_eq!(read(late(PATIENCE / 2)).await.unwrap(), "haand half");
+        assert!(matches!(read(late(PATIENCE * 2)).await, Err(ReadError::Slow)));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_long_as_it_may_be() {
+        assert_eq!(read(stream::iter([part("01234"), part("56789")])).await.unwrap(), "0123456789");
+        for parts in [vec![part("0123456789a")], vec![part("0123456789"), part("a")]] {
+            assert!(matches!(read(stream::iter(parts)).await, Err(ReadError::TooLarge)));
+        }
+    }
+}

@@ -102,3 +102,22 @@ fn shape(path: &str) -> String {
         .collect::<Vec<_>>()
         .join("/")
 }
+
+#[test]
+fn what_has_to_be_known_of_the_caller_is_asked_for() {
+    for (more, for_anybody) in [
+        ("", true),
+        ("own_organization = \"id\"\n", false),
+        ("owner_of = \"id\"\n", false),
+        ("[match]\ncallers = [\"organization\"]\n", false),
+    ] {
+        let text = match more.starts_with('[') {
+            true => GOOD.replace("[match]\n", more),
+            false => GOOD.replace("[match]\n", &format!("{more}[match]\n")),
+        };
+        let rules = Rules::compile(&[("x/y.toml".to_owned(), text)], Options::default()).unwrap();
+        let candidates = rules.candidates(&Method::GET, "/a/1");
+        assert!(!candidates.is_empty(), "{more}");
+        assert_eq!(candidates.are_for_anybody(), for_anybody, "{more}");
+    }
+}
