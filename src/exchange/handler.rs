@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::time::Instant;
@@ -274,6 +274,8 @@ impl Workings {
     pub(super) fn envelope(&self, parts: &Parts, arrival: &Arrival) -> Envelope {
         let mut headers = outgoing_headers(parts.headers.clone(), arrival, &self.trusted_proxies);
         headers.insert(VERSION_HEADER, HeaderValue::from_static(UPSTREAM_VERSION));
+        // Set once more for each call, in the copy that the call has: here, so that it has room there.
+        headers.insert(HOST, self.upstream().host().clone());
         Envelope::new(headers, Instant::now() + self.deadline)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
 
 use super::connector::{self, Roots};
@@ -135,6 +135,11 @@ impl UpstreamClient {
     /// Largest answer that [`super::Upstream::call`] reads, in bytes, after decoding.
     pub fn max_body(&self) -> usize {
         self.0.max_body
+    }
+
+    /// The value of `Host` in requests of HTTP/1.1.
+    pub(crate) fn host(&self) -> &HeaderValue {
+        self.0.pool.host()
     }
 
     /// Proxies whose `X-Forwarded-*` headers are believed.

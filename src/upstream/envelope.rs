@@ -11,10 +11,9 @@ use crate::passthrough::Names;
 
 /// What of the client's headers concerns its own body, or a part or an older copy of an answer.
 /// Translations make bodies of their own and need answers whole.
-static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 11] = [
+static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 10] = [
     CONTENT_ENCODING,
     CONTENT_LENGTH,
-    CONTENT_TYPE,
     IF_MATCH,
     IF_MODIFIED_SINCE,
     IF_NONE_MATCH,
@@ -24,6 +23,8 @@ static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 11] = [
     TE,
     TRAILER,
 ];
+/// What all bodies are that translations make.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
 
 /// What all upstream calls of one exchange have in common.
@@ -32,7 +33,8 @@ static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Envelope {
-    /// End-to-end headers that each call has.
+    /// End-to-end headers that each call has; but for `Content-Type`, which is JSON here where the client
+    /// sent one, and which calls without a body do without.
     pub headers: HeaderMap,
     /// When the whole exchange must be over.
     pub deadline: Instant,
@@ -43,6 +45,10 @@ impl Envelope {
     /// those that speak of its body, or of bytes that the client has.
     pub fn new(mut headers: HeaderMap, deadline: Instant) -> Self {
         THE_CLIENT_S_MESSAGE.remove_from(&mut headers);
+        // In its place: a header that is added to a copy has all of it moved to where there is more room.
+        if headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
         // The cheapest encoding to undo that every server has.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         Self { headers, deadline }

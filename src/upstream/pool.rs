@@ -109,6 +109,10 @@ impl Pool {
         }
     }
 
+    pub(super) fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
     /// Of HTTP/1.1 the target is the path and `Host` says where; of HTTP/2 it is the whole address.
     fn address(&self, sender: &Sender, target: PathAndQuery, request: &mut Request<RequestBody>) {
         match sender {
