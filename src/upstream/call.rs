@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
 use super::client::UpstreamClient;
 use super::encoding::decode_body;
-use super::envelope::JSON;
 use super::fault::{self, SendError};
 use super::{AnswerBody, Envelope, Upstream};
 use crate::failure::{Failure, Key};
@@ -89,10 +88,10 @@ async fn read(
 
 fn headers(request: &UpstreamRequest, envelope: &Envelope) -> Result<HeaderMap, Failure> {
     let mut headers = envelope.headers.clone();
-    match &request.body {
-        Some(_) => drop(headers.insert(CONTENT_TYPE, JSON)),
-        None => drop(headers.remove(CONTENT_TYPE)),
-    }
+    let _of_the_client = match &request.body {
+        Some(_) => headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        None => headers.remove(CONTENT_TYPE),
+    };
     if let Some(key) = &request.idempotency_key
         && !headers.contains_key(IDEMPOTENCY_KEY)
     {

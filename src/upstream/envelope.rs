@@ -1,8 +1,8 @@
 //! What all calls of one exchange have in common.
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE, TRAILER,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TE, TRAILER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
@@ -23,8 +23,6 @@ static OF_THE_CLIENT_S_MESSAGE: [HeaderName; 10] = [
     TE,
     TRAILER,
 ];
-/// What all bodies are that translations make.
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
 
 /// What all upstream calls of one exchange have in common.
@@ -33,8 +31,8 @@ static THE_CLIENT_S_MESSAGE: Names = Names::new(&OF_THE_CLIENT_S_MESSAGE);
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Envelope {
-    /// End-to-end headers that each call has; but for `Content-Type`, which is JSON here where the client
-    /// sent one, and which calls without a body do without.
+    /// End-to-end headers that each call has. A `Content-Type` is still the client's: each call puts its
+    /// own in that place, or takes it out. What is added to a copy has all of it moved to where there is room.
     pub headers: HeaderMap,
     /// When the whole exchange must be over.
     pub deadline: Instant,
@@ -45,10 +43,6 @@ impl Envelope {
     /// those that speak of its body, or of bytes that the client has.
     pub fn new(mut headers: HeaderMap, deadline: Instant) -> Self {
         THE_CLIENT_S_MESSAGE.remove_from(&mut headers);
-        // In its place: a header that is added to a copy has all of it moved to where there is more room.
-        if headers.contains_key(CONTENT_TYPE) {
-            headers.insert(CONTENT_TYPE, JSON);
-        }
         // The cheapest encoding to undo that every server has.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         Self { headers, deadline }

@@ -76,7 +76,9 @@ async fn calls_carry_the_envelope_and_headers_of_their_own_body() {
     assert_eq!(seen.body(), "{}");
 
     client.call(&put(), &envelope(&[("idempotency-key", "theirs")])).await.unwrap();
-    assert_eq!(upstream.next().await.headers()["idempotency-key"], "theirs");
+    let seen = upstream.next().await;
+    assert_eq!(seen.headers()["idempotency-key"], "theirs");
+    assert_eq!(seen.headers()["content-type"], "application/json");
 
     client.call(&get("/api/x?y=1"), &envelope(&of_the_client)).await.unwrap();
     let seen = upstream.next().await;
