@@ -114,7 +114,7 @@ def shim(place: Place, origin: Origin, *settings: str) -> Server:
 def shim_before(place: Place, origin: str, *settings: str) -> Server:
     """The shim with the settings of production: logs at info, as JSON; memory given back as in the image."""
     port = closed_port()
-    command = ["/usr/bin/env", "MIMALLOC_PURGE_DELAY=100", place.shim, "serve"]
+    command = ["/usr/bin/env", "MIMALLOC_PURGE_DELAY=25", place.shim, "serve"]
     command += ["--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0"]
     command += ["--upstream", origin, "--log-format", "json", *settings]
     return Server("shim", command, port, place.log("shim"), PROXY_CORES)

@@ -88,7 +88,7 @@ def said_wrongly(config: dict[str, Any], revision: str) -> list[str]:
         "User": "65532:65532",
         "Entrypoint": [f"/{PROGRAM}"],
         "Cmd": None,
-        "Env": ["MIMALLOC_PURGE_DELAY=100", "SHIM_LISTEN=0.0.0.0:8080", "SHIM_LOG_FORMAT=json"],
+        "Env": ["MIMALLOC_PURGE_DELAY=25", "SHIM_LISTEN=0.0.0.0:8080", "SHIM_LOG_FORMAT=json"],
         "ExposedPorts": {"8080/tcp": {}},
         "StopSignal": "SIGTERM",
         "Volumes": None,
