@@ -42,11 +42,11 @@ enum Slot {
     Awaited,
     /// It is gone.
     Gone,
-    /// It waits for one before it.
+    /// It waits for its turn.
     Waiting(Box<Waiting>),
 }
 
-/// An item whose turn to be written has not come.
+/// An item that is to be written behind those before it.
 struct Waiting {
     /// Its legacy view.
     item: String,
@@ -225,8 +225,7 @@ impl CollectFlow {
         let Some((_, take)) = &collect.complete else {
             return Err(defect("an item nobody asked for"));
         };
-        let index = place.checked_sub(self.settled);
-        let slot = index.and_then(|index| self.slots.get_mut(index));
+        let slot = place.checked_sub(self.settled).and_then(|index| self.slots.get_mut(index));
         let slot = slot.ok_or_else(|| defect("an item without a place"))?;
         if answer.status == StatusCode::NOT_FOUND {
             *slot = Slot::Gone;
@@ -243,17 +242,10 @@ impl CollectFlow {
         let envelope = text.object();
         let item = envelope.as_ref().and_then(|envelope| take.first_of(envelope));
         let item = item.ok_or_else(|| invalid(take.source(), "the item"))?;
-        if index == Some(0) {
-            self.items.expect((item.as_text().len() + 1) * self.slots.len());
-            self.slots.pop_front();
-            self.settled += 1;
-            self.add(collect, &item, None)?;
-        } else {
-            let mut waiting = Waiting { item: String::new(), report: Report::default() };
-            down_into(&rule, &item, &mut waiting.report, &mut waiting.item)?;
-            waiting.item.shrink_to_fit();
-            *slot = Slot::Waiting(Box::new(waiting));
-        }
+        let mut waiting = Waiting { item: String::new(), report: Report::default() };
+        down_into(&rule, &item, &mut waiting.report, &mut waiting.item)?;
+        waiting.item.shrink_to_fit();
+        *slot = Slot::Waiting(Box::new(waiting));
         self.settle(collect);
         self.progress(Vec::new())
     }
@@ -280,6 +272,7 @@ impl CollectFlow {
         while let Some(slot) = self.slots.pop_front_if(|slot| !matches!(slot, Slot::Awaited)) {
             self.settled += 1;
             let Slot::Waiting(waiting) = slot else { continue };
+            self.items.expect((waiting.item.len() + 1) * (self.slots.len() + 1));
             if !waiting.report.is_empty() {
                 self.report.rebase_to_item(&collect.items, self.items.count);
             }

@@ -7,7 +7,8 @@ use super::scan::specials_of;
 /// How many bytes a block has: a bit for each.
 const BLOCK: u32 = 64;
 
-/// The marked bytes of a text shorter than 4 GiB: quotes, backslashes, control characters, and what is behind its end.
+/// The marked bytes of a text shorter than 4 GiB: quotes, backslashes, control characters, and what is
+/// behind its end.
 pub(super) struct Marks {
     /// A bit for each byte of a block, the lowest for the first.
     blocks: Vec<u64>,
